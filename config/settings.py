@@ -1,0 +1,164 @@
+"""Read the settings from environment variables: all faults at once, by name, never by value.
+
+``config/example.env`` lists every variable with its default. An empty variable counts as unset.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from limits import parse_many
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+MINIMUM_SECRET_BYTES = 32
+
+
+class SettingsError(ValueError):
+    """One or more settings are missing or bad; the message has a line for each, without its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rate limits in Flask-Limiter's notation, such as ``60/minute``."""
+
+    toggle_address: str
+    toggle_burst: str
+    toggle_user: str
+    toggle_entry: str
+    status: str
+    qa_vote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an operator can set; see ``config/example.env`` for the meaning of each."""
+
+    mongodb_uri: str | None
+    mongodb_database: str
+    mongod: Path | None
+    data_dir: Path
+    bind: str
+    workers: int
+    threads: int
+    secret_keys: tuple[str, ...]
+    nextauth_secrets: tuple[str, ...]
+    nextauth_cookie: str | None
+    nextauth_user_claims: tuple[str, ...]
+    guest_likes: bool
+    trusted_proxies: int
+    cors_origins: tuple[str, ...]
+    qa_id_field: str
+    ratelimit_enabled: bool
+    ratelimit_storage_uri: str | None
+    limits: Limits
+    demo: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, *, database_required: bool = False) -> Self:
+        """Read and check all settings.
+
+        :param database_required: without ``LIKES_MONGODB_URI`` there is no embedded MongoDB to fall back on, as under
+            plain gunicorn.
+        :raises SettingsError: naming every fault, not just the first.
+        """
+        given = {name: value for name, value in environment.items() if value.strip()}
+        faults: dict[str, list[str]] = {}
+        values: dict[str, Any] = {}
+        try:
+            values = _SettingsSchema().load(given)
+        except ValidationError as error:
+            faults = error.normalized_messages()
+        if "LIKES_MONGODB_URI" in given and "LIKES_SECRET_KEY" not in given:
+            faults["LIKES_SECRET_KEY"] = ["Required with LIKES_MONGODB_URI."]
+        if database_required and "LIKES_MONGODB_URI" not in given:
+            faults["LIKES_MONGODB_URI"] = ["Required; only `likes-api run` brings a MongoDB of its own."]
+        if faults:
+            raise SettingsError("\n".join(f"{name}: {' '.join(faults[name])}" for name in sorted(faults)))
+        limits = {name.removeprefix("limit_"): values.pop(name) for name in list(values) if name.startswith("limit_")}
+        return cls(**values, limits=Limits(**limits))
+
+
+class _CommaSeparated(fields.Field[tuple[str, ...]]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
+
+
+class _PathField(fields.Field[Path]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Path:
+        return Path(str(value)).expanduser().absolute()
+
+
+def _limit(value: str) -> None:
+    try:
+        parse_many(value)
+    except ValueError:
+        raise ValidationError("Not a rate limit; write one like 60/minute or 10 per 10 seconds.") from None
+
+
+def _mongodb_uri(value: str) -> None:
+    if not value.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValidationError("Not a MongoDB URI; it starts with mongodb:// or mongodb+srv://.")
+
+
+def _origins(values: tuple[str, ...]) -> None:
+    for value in values:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or value != f"{parts.scheme}://{parts.netloc}" or not parts.netloc:
+            raise ValidationError("Not a list of origins; an origin is scheme://host or scheme://host:port.")
+
+
+def _secrets(values: tuple[str, ...]) -> None:
+    if any(len(value.encode()) < MINIMUM_SECRET_BYTES for value in values):
+        raise ValidationError(f"Too short; each secret takes at least {MINIMUM_SECRET_BYTES} bytes.")
+
+
+def _bind(value: str) -> None:
+    if not re.fullmatch(r"(unix:.+|(\[[0-9A-Fa-f:.]+\]|[\w.-]*):\d{1,5})", value):
+        raise ValidationError("Not an address; write host:port or unix:PATH.")
+
+
+def _field_name(value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValidationError("Not a field name.")
+
+
+class _SettingsSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    mongodb_uri = fields.String(data_key="LIKES_MONGODB_URI", load_default=None, validate=_mongodb_uri)
+    mongodb_database = fields.String(
+        data_key="LIKES_MONGODB_DATABASE", load_default="likes", validate=validate.Regexp(r"[A-Za-z0-9_-]{1,63}\Z")
+    )
+    mongod = _PathField(data_key="LIKES_MONGOD", load_default=None)
+    data_dir = _PathField(data_key="LIKES_DATA_DIR", load_default=lambda: Path("var").absolute())
+    bind = fields.String(data_key="LIKES_BIND", load_default="127.0.0.1:8000", validate=_bind)
+    workers = fields.Integer(data_key="WEB_CONCURRENCY", load_default=2, validate=validate.Range(1, 256))
+    threads = fields.Integer(data_key="LIKES_THREADS", load_default=8, validate=validate.Range(1, 256))
+    secret_keys = _CommaSeparated(data_key="LIKES_SECRET_KEY", load_default=(), validate=_secrets)
+    nextauth_secrets = _CommaSeparated(data_key="LIKES_NEXTAUTH_SECRET", load_default=())
+    nextauth_cookie = fields.String(
+        data_key="LIKES_NEXTAUTH_COOKIE", load_default=None, validate=validate.Regexp(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+    )
+    nextauth_user_claims = _CommaSeparated(data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"))
+    guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
+    trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
+    cors_origins = _CommaSeparated(data_key="LIKES_CORS_ORIGINS", load_default=(), validate=_origins)
+    qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
+    ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
+    ratelimit_storage_uri = fields.String(data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None)
+    limit_toggle_address = fields.String(
+        data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=_limit
+    )
+    limit_toggle_burst = fields.String(
+        data_key="LIKES_LIMIT_TOGGLE_BURST", load_default="10 per 10 seconds", validate=_limit
+    )
+    limit_toggle_user = fields.String(data_key="LIKES_LIMIT_TOGGLE_USER", load_default="30/minute", validate=_limit)
+    limit_toggle_entry = fields.String(data_key="LIKES_LIMIT_TOGGLE_ENTRY", load_default="10/minute", validate=_limit)
+    limit_status = fields.String(data_key="LIKES_LIMIT_STATUS", load_default="300/minute", validate=_limit)
+    limit_qa_vote = fields.String(data_key="LIKES_LIMIT_QA_VOTE", load_default="120/minute", validate=_limit)
+    demo = fields.Boolean(data_key="LIKES_DEMO", load_default=False)

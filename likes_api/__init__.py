@@ -1,0 +1,1 @@
+"""Likes and up/down votes for other people's applications: three HTTP contracts over one vote store."""

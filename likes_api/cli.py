@@ -1,0 +1,145 @@
+"""The ``likes-api`` command: thin, the work is done elsewhere."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from importlib.resources import files
+from pathlib import Path
+from typing import BinaryIO, ParamSpec
+
+import click
+
+import config
+from config.settings import Settings, SettingsError
+from likes_api.deployment import embedded_secret, open_database
+from likes_api.ndjson import import_lines
+from likes_api.repository import StoreError
+from likes_api.repository.content import ContentRepository
+from likes_api.repository.documents import Database
+from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError, find_mongod
+from likes_api.repository.sessions import SessionRepository, UnknownUser
+from likes_api.supervisor import serve
+
+P = ParamSpec("P")
+DEMO_SESSION = timedelta(days=30)
+
+
+def _explained(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what an operator can mend into one clear line and exit code 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SettingsError as error:
+            raise click.ClickException(f"bad settings\n{error}") from None
+        except (EmbeddedMongoError, UnknownUser) as error:
+            raise click.ClickException(str(error)) from None
+        except StoreError as error:
+            raise click.ClickException(f"the database failed: {type(error).__name__}: {error}") from None
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Keep likes and up/down votes for other people's applications."""
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="Load a few documents to try things on, and print how.")
+@_explained
+def run(*, demo: bool) -> None:
+    """Serve under gunicorn; without LIKES_MONGODB_URI on an embedded MongoDB in LIKES_DATA_DIR."""
+    settings = Settings.from_environment()
+    mongod: EmbeddedMongod | None = None
+    environment = dict(os.environ)
+    if settings.mongodb_uri is None:
+        mongod = EmbeddedMongod(find_mongod(settings.mongod), settings.data_dir)
+        environment["LIKES_MONGODB_URI"] = mongod.start()
+        if not settings.secret_keys:
+            environment["LIKES_SECRET_KEY"] = embedded_secret(settings.data_dir)
+    try:
+        if demo:
+            environment["LIKES_DEMO"] = "true"
+            with open_database(replace(settings, mongodb_uri=environment["LIKES_MONGODB_URI"])) as database:
+                _load_demo(database, settings)
+        sys.stdout.flush()
+        code = serve(_gunicorn(), environment, mongod)
+    finally:
+        if mongod is not None:
+            mongod.stop()
+    raise SystemExit(code)
+
+
+@main.command("import")
+@click.argument("file", type=click.File("rb"))
+@_explained
+def import_(file: BinaryIO) -> None:
+    """Import NDJSON lines from FILE (- for stdin): targets, users, people. Importing again changes nothing."""
+    settings = Settings.from_environment()
+    faults = done = 0
+    with open_database(settings) as database:
+        for done, bad in import_lines(file, ContentRepository(database, settings.qa_id_field)):
+            for fault in bad:
+                _progress("")
+                click.echo(fault, err=True)
+            faults += len(bad)
+            _progress(f"{done} lines")
+    _progress("")
+    if faults:
+        raise click.ClickException(f"{faults} of {done} lines are bad; the others are imported")
+
+
+@main.group()
+def session() -> None:
+    """Sessions as the Auth.js MongoDB adapters keep them."""
+
+
+@session.command("create")
+@click.option("--user", required=True, help="The id of a user that exists.")
+@click.option("--expires-in", type=click.IntRange(min=1), default=30 * 86_400, show_default=True, metavar="SECONDS")
+@_explained
+def create_session(user: str, expires_in: int) -> None:
+    """Sign a user in, and print the cookie for `curl -H "Cookie: ..."`."""
+    with open_database(Settings.from_environment()) as database:
+        click.echo(_session_cookie(database, user, timedelta(seconds=expires_in)))
+
+
+def _gunicorn() -> list[str]:
+    executable = Path(sys.executable).with_name("gunicorn")
+    program = str(executable) if executable.exists() else shutil.which("gunicorn") or "gunicorn"
+    return [program, "-c", str(Path(config.__path__[0]) / "gunicorn.conf.py"), "wsgi:app"]
+
+
+def _session_cookie(database: Database, user: str, lifetime: timedelta) -> str:
+    return f"next-auth.session-token={SessionRepository(database).create(user, lifetime, datetime.now(UTC))}"
+
+
+def _load_demo(database: Database, settings: Settings) -> None:
+    lines = files("likes_api.demo").joinpath("data.ndjson").read_bytes().splitlines()
+    for _, faults in import_lines(lines, ContentRepository(database, settings.qa_id_field)):
+        for fault in faults:
+            raise click.ClickException(f"demo data: {fault}")
+    cookie = _session_cookie(database, "alice", DEMO_SESSION)
+    click.echo("Try, in another terminal:\n")
+    for target, kind, vote in (
+        ("q_123", "question", "up"),
+        ("q_123", "question", "down"),
+        ("msg_456", "message", "up"),
+    ):
+        body = f'{{"targetId":"{target}","targetType":"{kind}","voteType":"{vote}"}}'
+        click.echo(
+            f"curl -X POST http://{settings.bind}/api/likes -H 'Content-Type: application/json'"
+            f" -H 'Cookie: {cookie}' -d '{body}'"
+        )
+    click.echo("")
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{text}", nl=False, err=True)

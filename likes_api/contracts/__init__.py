@@ -1,0 +1,1 @@
+"""The documented HTTP contracts, one package each; none imports another."""

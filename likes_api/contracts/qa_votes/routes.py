@@ -1,0 +1,67 @@
+"""The one route of contract 1. Checks come in the order of ``CONTRACTS.md`` section 1."""
+
+from collections.abc import Container
+from typing import Any
+
+from flask import Blueprint, g, request
+from flask_limiter import Limiter
+
+from likes_api.contracts.qa_votes import errors, schemas
+from likes_api.http import json_body, origin
+from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.repository.votes import VoteRepository
+from likes_api.votes import TargetNotFound, action_of_toggle
+
+
+def create_blueprint(
+    votes: VoteRepository,
+    sessions: SessionAuthenticator,
+    limiter: Limiter,
+    *,
+    limit: str,
+    allowed_origins: Container[str],
+) -> Blueprint:
+    """Make the blueprint.
+
+    :param limit: votes per user, in Flask-Limiter's notation.
+    :param allowed_origins: origins besides our own whose pages may vote.
+    """
+    blueprint = Blueprint("qa_votes", __name__)
+
+    @blueprint.post("/api/likes")
+    def vote() -> dict[str, Any]:
+        g.caller = _authenticate(sessions)
+        if origin.is_foreign(request, allowed_origins):
+            raise errors.cross_site()
+        return cast(schemas.load_ballot(_read_body()))
+
+    @limiter.limit(limit, key_func=lambda: g.caller.id)
+    def cast(ballot: schemas.Ballot) -> dict[str, Any]:
+        # One round trip. A JWT session costs none; a database session has cost one, to find the user.
+        try:
+            tally = votes.toggle(ballot.target, g.caller.id, ballot.vote)
+        except TargetNotFound:
+            raise errors.not_found() from None
+        return schemas.dump_answer(action_of_toggle(ballot.vote, tally.own), tally)
+
+    return blueprint
+
+
+def _authenticate(sessions: SessionAuthenticator) -> Caller:
+    try:
+        caller = sessions.authenticate(request.cookies)
+    except InvalidCredential:
+        caller = None
+    if caller is None:
+        raise errors.unauthorized()
+    return caller
+
+
+def _read_body() -> dict[str, Any]:
+    try:
+        json_body.require_json(request)
+        return json_body.json_object(request)
+    except json_body.UnsupportedMediaType:
+        raise errors.not_json() from None
+    except json_body.InvalidJson:
+        raise errors.invalid_json() from None

@@ -1,0 +1,93 @@
+"""What contract 1 reads and writes: the ballot in the body, and the tally in the answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
+
+from likes_api.contracts.qa_votes.errors import invalid_parameters
+from likes_api.votes import Action, Tally, Target, TargetKind, Vote
+
+MISSING = "Missing parameters"
+INVALID_TARGET_TYPE = "Invalid target type"
+INVALID_VOTE_TYPE = "Invalid vote type"
+
+_MISSING_MESSAGES: dict[str, str | dict[str, str]] = {"required": MISSING, "null": MISSING, "invalid": MISSING}
+_KINDS = {kind.value: kind for kind in (TargetKind.QUESTION, TargetKind.MESSAGE)}
+_VOTES = {vote.value: vote for vote in Vote}
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What a request asks for: this vote on that target."""
+
+    target: Target
+    vote: Vote
+
+
+class _Text(fields.String):
+    """A string that is there; anything else, and an empty one, counts as missing."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not value:
+            raise self.make_error("invalid")
+        return value
+
+
+class _BallotSchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    target_id = _Text(data_key="targetId", required=True, error_messages=_MISSING_MESSAGES)
+    target_type = _Text(data_key="targetType", required=True, error_messages=_MISSING_MESSAGES)
+    vote_type = fields.Raw(data_key="voteType", load_default=Vote.UP.value, allow_none=True)
+
+    @post_load
+    def _ballot(self, data: dict[str, Any], **_: Any) -> Ballot:
+        kind = _KINDS.get(data["target_type"])
+        if kind is None:
+            raise ValidationError(INVALID_TARGET_TYPE)
+        vote_type = data["vote_type"]
+        vote = _VOTES.get(vote_type) if isinstance(vote_type, str) else None
+        if vote is None:
+            raise ValidationError(INVALID_VOTE_TYPE)
+        return Ballot(Target(kind, data["target_id"]), vote)
+
+
+class _AnswerSchema(Schema):
+    action = fields.Enum(Action, by_value=True)
+    upvotes = fields.Integer()
+    downvotes = fields.Integer()
+    liked = fields.Boolean()
+    downvoted = fields.Boolean()
+
+
+_BALLOT = _BallotSchema()
+_ANSWER = _AnswerSchema()
+
+
+def load_ballot(body: dict[str, Any]) -> Ballot:
+    """Read a ballot. A missing parameter comes first, then the target type, then the vote type.
+
+    :raises Refused: 400, in the contract's words.
+    """
+    try:
+        ballot: Ballot = _BALLOT.load(body)
+    except ValidationError as error:
+        fault, *_ = error.normalized_messages().values()
+        raise invalid_parameters(fault[0]) from None
+    return ballot
+
+
+def dump_answer(action: Action, tally: Tally) -> dict[str, Any]:
+    """Write the answer to a vote."""
+    answer: dict[str, Any] = _ANSWER.dump(
+        {
+            "action": action,
+            "upvotes": tally.upvotes,
+            "downvotes": tally.downvotes,
+            "liked": tally.liked,
+            "downvoted": tally.downvoted,
+        }
+    )
+    return answer

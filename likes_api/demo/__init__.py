@@ -1,0 +1,1 @@
+"""What ``--demo`` brings: a handful of documents to try the contracts on."""

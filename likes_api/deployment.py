@@ -1,0 +1,51 @@
+"""Which MongoDB a command works on: the operator's, the embedded one that runs, or one started for the while."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from config.settings import Settings
+from likes_api.repository.client import connect
+from likes_api.repository.documents import Database
+from likes_api.repository.embedded import DataDirectoryInUse, EmbeddedMongod, find_mongod
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Give the database that the settings name.
+
+    :raises EmbeddedMongoError: without ``LIKES_MONGODB_URI`` there is no mongod to run.
+    """
+    with _server(settings) as uri, connect(uri) as client:
+        yield client[settings.mongodb_database]
+
+
+def embedded_secret(data_dir: Path) -> str:
+    """Return the application's secret of an embedded deployment: made once, kept in the data directory (mode 0600)."""
+    path = data_dir / "secret-key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+@contextmanager
+def _server(settings: Settings) -> Iterator[str]:
+    if settings.mongodb_uri is not None:
+        yield settings.mongodb_uri
+        return
+    mongod = EmbeddedMongod(find_mongod(settings.mongod), settings.data_dir)
+    try:
+        uri = mongod.start()
+    except DataDirectoryInUse as in_use:
+        yield in_use.uri
+        return
+    try:
+        yield uri
+    finally:
+        mongod.stop()

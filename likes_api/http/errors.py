@@ -1,0 +1,90 @@
+"""Errors as answers: each URL prefix speaks its own dialect, over one set of errors.
+
+A contract raises :class:`Refused`. Everything else that can go wrong (an unknown URL, a wrong method, a body too large,
+a database that is away, a bug) is put into the dialect of the prefix here, so no answer is an HTML page or a stack
+trace.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from likes_api.repository import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The request is refused: an HTTP status, the contract's own message, and headers that belong to it."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the URLs under ``prefix`` say that something is wrong.
+
+    :param body: makes the JSON body of a refusal.
+    :param store_failed: the status and message when the database operation failed.
+    :param crashed: the status and message when we did.
+    """
+
+    prefix: str
+    body: Callable[[Refused], dict[str, Any]]
+    store_failed: tuple[int, str] = (503, "Service unavailable")
+    crashed: tuple[int, str] = (500, "Internal server error")
+
+    def render(self, refused: Refused) -> Response:
+        """Make the answer for a refusal."""
+        response = jsonify(self.body(refused))
+        response.status_code = refused.status
+        response.headers.extend(refused.headers)
+        return response
+
+
+def error_body(refused: Refused) -> dict[str, Any]:
+    """Say it as ``{"error": message}``."""
+    return {"error": refused.message}
+
+
+PLAIN = Dialect(prefix="", body=error_body)
+
+
+def register(app: Flask, dialects: Sequence[Dialect]) -> Callable[[Refused], Response]:
+    """Answer every error of ``app`` in the dialect of the longest prefix that fits, else plainly.
+
+    :returns: what answers a refusal, for error handlers elsewhere.
+    """
+    by_length = sorted([*dialects, PLAIN], key=lambda dialect: len(dialect.prefix), reverse=True)
+
+    def dialect() -> Dialect:
+        return next(each for each in by_length if request.path.startswith(each.prefix))
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> Response:
+        return dialect().render(error)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
+        return dialect().render(Refused(error.code or 500, error.name.capitalize(), headers))
+
+    @app.errorhandler(StoreError)
+    def store_failed(error: StoreError) -> Response:
+        log.warning("database operation failed", extra={"failure": type(error).__name__})
+        return dialect().render(Refused(*dialect().store_failed))
+
+    @app.errorhandler(Exception)
+    def crashed(error: Exception) -> Response:
+        log.error("request crashed", exc_info=error)
+        return dialect().render(Refused(*dialect().crashed))
+
+    return refused

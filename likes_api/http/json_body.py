@@ -1,0 +1,55 @@
+"""Read a JSON request body strictly: an object, no duplicate keys, only what can be stored as UTF-8."""
+
+import json
+from typing import Any
+
+from flask import Request
+
+
+class UnsupportedMediaType(ValueError):
+    """The body is not declared as ``application/json``."""
+
+
+class InvalidJson(ValueError):
+    """The body is not a JSON object."""
+
+
+def require_json(request: Request) -> None:
+    """Refuse any other media type; parameters such as a charset may follow.
+
+    :raises UnsupportedMediaType:
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    r"""Parse the body.
+
+    Stricter than :mod:`json`: a key given twice is ambiguous, ``NaN`` is not JSON (RFC 8259), and a lone surrogate
+    (``"\\\ud800"``) is no Unicode text, so it could reach no database.
+
+    :raises InvalidJson: whatever is wrong with it.
+    :raises werkzeug.exceptions.RequestEntityTooLarge: it is longer than ``MAX_CONTENT_LENGTH``.
+    """
+    body = request.get_data(cache=False)
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        if b"\\u" in body:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise InvalidJson from None
+    if not isinstance(value, dict):
+        raise InvalidJson
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise InvalidJson
+    return members
+
+
+def _refuse(constant: str) -> Any:
+    raise InvalidJson(constant)

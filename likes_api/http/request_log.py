@@ -1,0 +1,40 @@
+"""One log line per request, with an id that the client can quote.
+
+Never in it: addresses, tokens, cookies, e-mails, query strings.
+"""
+
+import logging
+import re
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}")
+
+
+def register(app: Flask) -> None:
+    """Give every request of ``app`` an id (``X-Request-ID``, echoed or made) and a log line."""
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.request_id
+        log.info(
+            "request",
+            extra={
+                "request_id": g.request_id,
+                "method": request.method,
+                "route": request.url_rule.rule if request.url_rule else None,
+                "status": response.status_code,
+                "milliseconds": round((time.perf_counter() - g.began) * 1_000, 2),
+            },
+        )
+        return response

@@ -1,0 +1,1 @@
+"""Who is calling: one module per credential, and the one value they all lead to, a ``Caller``."""

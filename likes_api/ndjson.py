@@ -1,0 +1,142 @@
+"""Read NDJSON lines into records: targets, users and people, as ``CONTRACTS.md`` section 5 has them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Protocol
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from likes_api.repository.content import Record
+
+BATCH_LINES = 500
+
+_ID = validate.Length(min=1, max=255)
+_NO_NUL = validate.ContainsNoneOf("\0")
+
+
+class Store(Protocol):
+    """Where records go."""
+
+    def put(self, records: list[Record]) -> dict[int, str]:
+        """Write records; return the reason for each that was refused, by index."""
+
+
+def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, list[str]]]:
+    """Import lines in batches.
+
+    :returns: after each batch how many lines are done, and ``line N: reason`` for each bad one of the batch.
+    """
+    numbered = enumerate(lines, start=1)
+    while batch := list(islice(numbered, BATCH_LINES)):
+        records: list[Record] = []
+        numbers: list[int] = []
+        faults: dict[int, str] = {}
+        for number, line in batch:
+            if not line.strip():
+                continue
+            try:
+                records.append(_record(line))
+                numbers.append(number)
+            except ValueError as error:
+                faults[number] = str(error)
+        faults |= {numbers[index]: reason for index, reason in store.put(records).items()} if records else {}
+        yield batch[-1][0], [f"line {number}: {faults[number]}" for number in sorted(faults)]
+
+
+def _flag(*, required: bool = False) -> fields.Boolean:
+    """Take JSON's true or false, not the many words for them that marshmallow takes."""
+    return fields.Boolean(required=required, truthy={True}, falsy={False})
+
+
+class _Line(Schema):
+    class Meta:
+        unknown = RAISE
+
+    id = fields.String(required=True, validate=[_ID, _NO_NUL])
+
+
+class _TargetLine(_Line):
+    liked_by = fields.List(fields.String(validate=_ID), data_key="likedBy")
+    disliked_by = fields.List(fields.String(validate=_ID), data_key="dislikedBy")
+
+    @validates_schema
+    def _one_vote_each(self, data: dict[str, Any], **_: Any) -> None:
+        liked, disliked = data.get("liked_by", []), data.get("disliked_by", [])
+        if len({*liked, *disliked}) != len(liked) + len(disliked):
+            raise ValidationError("A voter stands twice in likedBy and dislikedBy.")
+
+
+class _EntryLine(_TargetLine):
+    id = fields.String(required=True, validate=validate.Regexp(r"[A-Za-z0-9_-]{1,255}\Z"))
+    title = fields.String()
+    url = fields.String()
+    collection = fields.String()
+    boost = fields.Integer(strict=True, validate=validate.Range(0, 2**31 - 1))
+    locked = _flag()
+    guest_allowed = _flag()
+
+
+class _PersonLine(_Line):
+    id = fields.String(required=True, validate=[_ID, _NO_NUL], data_key="guid")
+    diaspora_id = fields.String(required=True)
+    name = fields.String(required=True)
+    avatar = fields.String()
+    ignores = fields.List(fields.String(validate=_ID))
+
+
+class _PostLine(_TargetLine):
+    id = fields.String(required=True, validate=[_ID, _NO_NUL], data_key="guid")
+    author = fields.String(required=True, validate=_ID)
+    public = _flag(required=True)
+    visible_to = fields.List(fields.String(validate=_ID))
+
+
+class _CommentLine(_TargetLine):
+    id = fields.String(required=True, validate=[_ID, _NO_NUL], data_key="guid")
+    post = fields.String(required=True, validate=_ID)
+    author = fields.String(required=True, validate=_ID)
+
+
+class _UserLine(_Line):
+    name = fields.String()
+    email = fields.String()
+    image = fields.String()
+
+
+_SCHEMAS: dict[str, Schema] = {
+    "entry": _EntryLine(),
+    "person": _PersonLine(),
+    "post": _PostLine(),
+    "comment": _CommentLine(),
+    "question": _TargetLine(),
+    "message": _TargetLine(),
+    "user": _UserLine(),
+}
+
+
+def _record(line: bytes) -> Record:
+    """Read one line.
+
+    :raises ValueError: what is wrong with it, for the operator.
+    """
+    try:
+        values = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(values, dict):
+        raise ValueError("not a JSON object")
+    kind = values.pop("kind", None)
+    if not isinstance(kind, str) or kind not in _SCHEMAS:
+        raise ValueError(f"kind is none of {', '.join(_SCHEMAS)}")
+    try:
+        given = _SCHEMAS[kind].load(values)
+    except ValidationError as error:
+        raise ValueError("; ".join(f"{name}: {fault}" for name, fault in error.normalized_messages().items())) from None
+    return Record(
+        kind,
+        given.pop("id"),
+        liked_by=given.pop("liked_by", ()),
+        disliked_by=given.pop("disliked_by", ()),
+        fields=given,
+    )

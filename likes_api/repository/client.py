@@ -1,0 +1,54 @@
+"""The connection to MongoDB, and the deadline that every request puts on it."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pymongo
+from pymongo import MongoClient
+
+from likes_api.repository.documents import Database, Document
+
+# The URI wins over each of these, so an operator can change one without a setting of ours for it.
+_DEFAULTS: dict[str, Any] = {
+    "appname": "likes-api",
+    "w": "majority",
+    "retryWrites": True,
+    "serverSelectionTimeoutMS": 2_000,
+    "connectTimeoutMS": 1_000,
+    "socketTimeoutMS": 3_000,
+    "waitQueueTimeoutMS": 1_000,
+    "maxIdleTimeMS": 300_000,
+}
+
+
+def connect(uri: str, **options: Any) -> MongoClient[Document]:
+    """Make a client; it connects when first used.
+
+    Call this in the process that uses it: a client must not cross a fork. A write is acknowledged once it is journaled
+    on a majority of the replica set (``w=majority`` implies the journal by the server's default), and the driver
+    retries it once, which the server applies once.
+
+    :raises pymongo.errors.InvalidURI: ``uri`` is malformed.
+
+    Source: PyMongo documentation, ``MongoClient``; MongoDB manual, "Retryable Writes".
+    """
+    given = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
+    defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
+    return MongoClient(uri, tz_aware=True, **(defaults | options))
+
+
+def deadline(seconds: float) -> AbstractContextManager[object]:
+    """Give all database calls within the block this long together, waiting for a server and retries included.
+
+    Source: PyMongo documentation, ``pymongo.timeout`` (client-side operations timeout).
+    """
+    return pymongo.timeout(seconds)
+
+
+def ping(database: Database) -> None:
+    """Ask the primary for a sign of life, in one round trip.
+
+    :raises likes_api.repository.StoreError: there is none.
+    """
+    database.command("ping")

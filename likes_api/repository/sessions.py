@@ -1,0 +1,72 @@
+"""The host application's ``sessions`` and ``users``, as the Auth.js MongoDB adapters write them.
+
+A session is ``{sessionToken, userId, expires}``, ``userId`` being a user's ``_id``: an ObjectId, or a string
+where the application makes its own ids. Source: @auth/mongodb-adapter, "Database sessions".
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from likes_api.repository.documents import Document
+
+_TOKEN_BYTES = 32
+
+
+class UnknownUser(Exception):
+    """There is no such user."""
+
+
+class SessionRepository:
+    """Read sessions, and make one for trying out.
+
+    Every method may raise :class:`likes_api.repository.StoreError`.
+    """
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._sessions = database["sessions"]
+        self._users = database["users"]
+
+    def user_of(self, session_token: str, now: datetime) -> str | None:
+        """Tell the user whose session this is, or ``None`` where it is unknown or over, or the user gone.
+
+        One round trip. ``expires`` is compared by the server, for which only a date is later than a date; nor
+        can a date that Python has no value for (after the year 9999) fail here.
+
+        :return: the string that is the user's ``_id``, or the 24 hex digits of the ObjectId.
+        """
+        pipeline: list[Document] = [
+            {"$match": {"sessionToken": session_token, "expires": {"$gte": now}}},
+            {"$limit": 1},
+            {
+                "$lookup": {
+                    "from": self._users.name,
+                    "localField": "userId",
+                    "foreignField": "_id",
+                    "as": "user",
+                }
+            },
+            {"$project": {"_id": 0, "userId": 1, "user._id": 1}},
+        ]
+        with self._sessions.aggregate(pipeline) as rows:
+            session = next(rows, None)
+        if session is None or not session["user"]:
+            return None
+        user = session.get("userId")
+        # $lookup would also have matched an array, or a missing `userId` with an `_id` of null.
+        return str(user) if isinstance(user, ObjectId | str) else None
+
+    def create(self, user_id: str, lifetime: timedelta, now: datetime) -> str:
+        """Start a session for a user, found by a string ``_id`` or by an ObjectId, and return its token.
+
+        :raises UnknownUser: there is no such user.
+        """
+        ids = [user_id, ObjectId(user_id)] if ObjectId.is_valid(user_id) else [user_id]
+        user = self._users.find_one({"_id": {"$in": ids}}, {"_id": 1})
+        if user is None:
+            raise UnknownUser(f"There is no user {user_id!r}.")
+        token = secrets.token_hex(_TOKEN_BYTES)
+        self._sessions.insert_one({"sessionToken": token, "userId": user["_id"], "expires": now + lifetime})
+        return token

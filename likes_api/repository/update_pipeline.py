@@ -1,0 +1,97 @@
+"""The aggregation expressions that make up a vote: which arrays and counters a change moves, and what it returns.
+
+Missing vote fields mean 0 and empty (``CONTRACTS.md`` section 1); no other field is named here, so none is touched.
+Values that came from a client stand in ``$literal``: a voter called ``$likedBy`` is a string, not a field path.
+
+Source: MongoDB manual, "Updates with Aggregation Pipeline".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from likes_api.votes import Vote
+
+Expression = dict[str, Any]
+
+
+def toggle(voter: str, vote: Vote) -> list[Expression]:
+    """Add ``vote``, or take it back where it stands already; the other vote goes in either case."""
+    mine, other = (_UP, _DOWN) if vote is Vote.UP else (_DOWN, _UP)
+    return [{"$set": _move(mine, voter, held=-1, absent=+1) | _move(other, voter, held=-1, absent=0)}]
+
+
+def put(voter: str, vote: Vote | None) -> list[Expression]:
+    """Make ``vote`` the voter's vote; ``None`` takes back whatever stands."""
+    return [
+        {
+            "$set": {
+                name: value
+                for half, wanted in ((_UP, vote is Vote.UP), (_DOWN, vote is Vote.DOWN))
+                for name, value in _move(half, voter, held=0 if wanted else -1, absent=+1 if wanted else 0).items()
+            }
+        }
+    ]
+
+
+def bring(voters: Mapping[Vote, Sequence[str]]) -> Expression:
+    """Add the votes of those who have none yet, in order; whoever voted here already keeps that vote.
+
+    The fields of a ``$set`` stage. It is its own repetition: done twice, it changes nothing more.
+    """
+    present = {"$setUnion": [_voters(_UP), _voters(_DOWN)]}
+    stage: Expression = {}
+    for vote, half in ((Vote.UP, _UP), (Vote.DOWN, _DOWN)):
+        fresh = {
+            "$filter": {"input": {"$literal": list(voters[vote])}, "cond": {"$not": [{"$in": ["$$this", present]}]}}
+        }
+        stage[half.array] = {"$concatArrays": [_voters(half), fresh]}
+        stage[half.counter] = {"$add": [{"$ifNull": [f"${half.counter}", 0]}, {"$size": fresh}]}
+    return stage
+
+
+def tally_fields(voter: str | None) -> Expression:
+    """Project a document to its counts and the voter's own vote; the arrays stay on the server."""
+    return {
+        "upvotes": {"$ifNull": ["$upvotes", 0]},
+        "downvotes": {"$ifNull": ["$downvotes", 0]},
+        "liked": {"$literal": False} if voter is None else _holds(_UP, voter),
+        "downvoted": {"$literal": False} if voter is None else _holds(_DOWN, voter),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """One kind of vote as a document stores it: the array of its voters and their counter."""
+
+    array: str
+    counter: str
+
+
+_UP = _Half("likedBy", "upvotes")
+_DOWN = _Half("dislikedBy", "downvotes")
+
+
+def _voters(half: _Half) -> Expression:
+    return {"$ifNull": [f"${half.array}", []]}
+
+
+def _holds(half: _Half, voter: str) -> Expression:
+    return {"$in": [{"$literal": voter}, _voters(half)]}
+
+
+def _move(half: _Half, voter: str, *, held: int, absent: int) -> Expression:
+    """Move array and counter together: by ``held`` if the voter is in the array, else by ``absent``.
+
+    -1 takes the voter out, +1 puts the voter in, 0 leaves both as they are. A counter never goes below 0, even
+    where a host left it lower than its array.
+    """
+    voters, literal = _voters(half), {"$literal": voter}
+    without = {"$filter": {"input": voters, "cond": {"$ne": ["$$this", literal]}}}
+    extended = {"$concatArrays": [voters, {"$literal": [voter]}]}
+    count = {"$ifNull": [f"${half.counter}", 0]}
+    holds = _holds(half, voter)
+    return {
+        half.array: {"$cond": [holds, without if held else voters, extended if absent else voters]},
+        half.counter: {"$max": [0, {"$add": [count, {"$cond": [holds, held, absent]}]}]},
+    }

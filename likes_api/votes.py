@@ -1,0 +1,79 @@
+"""Votes as plain values: what can be voted on, how a vote changes, and what an answer carries. No I/O.
+
+Source: the Q&A votes document (``seeds/002``), section "Vote Behavior". The other contracts use the ``up`` half.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Vote(StrEnum):
+    """One voter's opinion of one target; no vote at all is ``None``."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class TargetKind(StrEnum):
+    """What a target is; each kind lives in a collection of its own."""
+
+    QUESTION = "question"
+    MESSAGE = "message"
+    ENTRY = "entry"
+    POST = "post"
+    COMMENT = "comment"
+
+
+class Action(StrEnum):
+    """What a toggle did, in the words of the Q&A document."""
+
+    LIKED = "liked"
+    UNLIKED = "unliked"
+    DOWNVOTED = "downvoted"
+    UNDOWNVOTED = "undownvoted"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Name one thing that can be voted on."""
+
+    kind: TargetKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Carry a target's counts and one voter's own vote, all of the same instant.
+
+    The counts include votes that a host imported without their voters, so they may exceed the number of voters;
+    they are never negative.
+    """
+
+    upvotes: int
+    downvotes: int
+    own: Vote | None
+
+    @property
+    def liked(self) -> bool:
+        """Tell whether the voter's own vote is up."""
+        return self.own is Vote.UP
+
+    @property
+    def downvoted(self) -> bool:
+        """Tell whether the voter's own vote is down."""
+        return self.own is Vote.DOWN
+
+
+class TargetNotFound(LookupError):
+    """The target does not exist."""
+
+
+def action_of_toggle(vote: Vote, own: Vote | None) -> Action:
+    """Name what toggling ``vote`` did, given the voter's ``own`` vote afterwards.
+
+    A toggle leaves the vote itself (added, or switched from the other) or nothing (taken back), so the state
+    afterwards tells all.
+    """
+    if own is vote:
+        return Action.LIKED if vote is Vote.UP else Action.DOWNVOTED
+    return Action.UNLIKED if vote is Vote.UP else Action.UNDOWNVOTED

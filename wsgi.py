@@ -1,0 +1,10 @@
+"""What gunicorn serves: ``gunicorn -c config/gunicorn.conf.py wsgi:app``. Imported in each worker, after the fork."""
+
+import logging.config
+
+from config.logging import CONFIGURATION
+from config.settings import Settings
+from likes_api.app import create_app
+
+logging.config.dictConfig(CONFIGURATION)
+app = create_app(Settings.from_environment(database_required=True))
