@@ -47,11 +47,14 @@ class Tally:
 
     The counts include votes that a host imported without their voters, so they may exceed the number of voters;
     they are never negative.
+
+    :param boost: likes that an entry's owner adds to its count; not votes.
     """
 
     upvotes: int
     downvotes: int
     own: Vote | None
+    boost: int = 0
 
     @property
     def liked(self) -> bool:

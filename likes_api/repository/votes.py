@@ -132,4 +132,4 @@ class VoteRepository:
 
 def _tally(found: Mapping[str, Any]) -> Tally:
     own = Vote.UP if found["liked"] else Vote.DOWN if found["downvoted"] else None
-    return Tally(max(0, int(found["upvotes"])), max(0, int(found["downvotes"])), own)
+    return Tally(max(0, int(found["upvotes"])), max(0, int(found["downvotes"])), own, int(found["boost"]))

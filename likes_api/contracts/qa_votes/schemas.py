@@ -12,7 +12,11 @@ MISSING = "Missing parameters"
 INVALID_TARGET_TYPE = "Invalid target type"
 INVALID_VOTE_TYPE = "Invalid vote type"
 
-_MISSING_MESSAGES: dict[str, str | dict[str, str]] = {"required": MISSING, "null": MISSING, "invalid": MISSING}
+_MISSING_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": MISSING,
+    "null": MISSING,
+    "invalid": MISSING,
+}
 _KINDS = {kind.value: kind for kind in (TargetKind.QUESTION, TargetKind.MESSAGE)}
 _VOTES = {vote.value: vote for vote in Vote}
 
