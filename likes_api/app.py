@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
+from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -25,6 +26,10 @@ MAX_BODY_BYTES = 16 * 1024
 REQUEST_DATABASE_SECONDS = 2.5
 
 
+class _Json(DefaultJSONProvider):
+    sort_keys = False  # answers keep the documents' order
+
+
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """Wire the application.
 
@@ -34,8 +39,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     if database is None:
         database = _open_database(settings)
     app = Flask(__name__, static_folder=None)
+    app.json = _Json(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # answers keep the order of the documents
     limiter = limits.create_limiter(settings)
 
     request_log.register(app)

@@ -25,8 +25,8 @@ _logger = logging.getLogger(__name__)
 def serve(command: Sequence[str], environment: Mapping[str, str], mongod: EmbeddedMongod | None) -> int:
     """Run a gunicorn command until it ends; stop the given, started mongod after it.
 
-    A mongod that dies meanwhile is started again. SIGTERM, SIGINT and SIGHUP go to gunicorn, to which they mean
-    finish, quit and reload. To be called from the main thread, the only one that may handle signals.
+    A mongod that dies meanwhile is started again. SIGTERM, SIGINT and SIGHUP go to gunicorn, to which they
+    mean finish, quit and reload. Call it from the main thread, the only one that may handle signals.
 
     :returns: gunicorn's exit code, 128 + n if signal n ended it, 1 if mongod kept dying.
     """
@@ -79,8 +79,8 @@ def _revive(mongod: EmbeddedMongod) -> None:
     _logger.warning("mongod died, starting it again", extra={"exit_code": mongod.exit_code})
     try:
         mongod.restart()
-    except EmbeddedMongoError as error:  # counts as a death: it is not running at the next look
-        _logger.error("mongod does not start", extra={"reason": str(error)})
+    except EmbeddedMongoError:  # counts as a death: it is not running at the next look
+        _logger.exception("mongod does not start")
 
 
 def _stop(gunicorn: subprocess.Popen[bytes]) -> None:

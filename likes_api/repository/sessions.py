@@ -8,9 +8,8 @@ import secrets
 from datetime import datetime, timedelta
 
 from bson import ObjectId
-from pymongo.database import Database
 
-from likes_api.repository.documents import Document
+from likes_api.repository.documents import Database, Document
 
 _TOKEN_BYTES = 32
 
@@ -25,7 +24,7 @@ class SessionRepository:
     Every method may raise :class:`likes_api.repository.StoreError`.
     """
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database) -> None:
         self._sessions = database["sessions"]
         self._users = database["users"]
 

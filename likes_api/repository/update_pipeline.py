@@ -56,7 +56,6 @@ def tally_fields(voter: str | None) -> Expression:
         "upvotes": {"$ifNull": ["$upvotes", 0]},
         "downvotes": {"$ifNull": ["$downvotes", 0]},
         "liked": {"$literal": False} if voter is None else _holds(_UP, voter),
-        "boost": {"$ifNull": ["$boost", 0]},
         "downvoted": {"$literal": False} if voter is None else _holds(_DOWN, voter),
     }
 

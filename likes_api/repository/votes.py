@@ -87,7 +87,7 @@ class VoteRepository:
         keys = {key: id_ for id_ in ids for key in self._keys(kind, id_)}
         pipeline = [
             {"$match": {field: {"$in": list(keys)}}},
-            {"$project": {"_id": 0, "key": f"${field}", **update_pipeline.tally_fields(voter)}},
+            {"$project": {"_id": 0, "key": f"${field}", **_fields(kind, voter)}},
         ]
         return {keys[found["key"]]: _tally(found) for found in self._collection(kind).aggregate(pipeline)}
 
@@ -95,7 +95,7 @@ class VoteRepository:
         found = self._collection(target.kind).find_one_and_update(
             filter_,
             pipeline,
-            projection=update_pipeline.tally_fields(voter),
+            projection=_fields(target.kind, voter),
             return_document=ReturnDocument.AFTER,
         )
         if found is None:
@@ -130,6 +130,11 @@ class VoteRepository:
         return [id_]
 
 
+def _fields(kind: TargetKind, voter: str | None) -> Document:
+    # Only an entry's boost is ours; in a host's documents a field of that name may mean anything.
+    return update_pipeline.tally_fields(voter) | ({"boost": 1} if kind is TargetKind.ENTRY else {})
+
+
 def _tally(found: Mapping[str, Any]) -> Tally:
     own = Vote.UP if found["liked"] else Vote.DOWN if found["downvoted"] else None
-    return Tally(max(0, int(found["upvotes"])), max(0, int(found["downvotes"])), own, int(found["boost"]))
+    return Tally(max(0, int(found["upvotes"])), max(0, int(found["downvotes"])), own, int(found.get("boost") or 0))

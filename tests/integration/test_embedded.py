@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
@@ -72,6 +73,15 @@ def count(uri: str) -> int:
         return client.test.notes.count_documents({})
 
 
+def descriptors(mongod: EmbeddedMongod) -> set[str]:
+    """Return what a mongod has open, except what it closes while we look."""
+    found = set()
+    for descriptor in Path(f"/proc/{mongod.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(descriptor.readlink()))
+    return found
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -89,7 +99,7 @@ def test_mongod_takes_majority_writes_when_started_fresh(binary: Path, tmp_path:
 
 def test_mongod_is_out_of_reach_of_others_when_running(binary: Path, tmp_path: Path) -> None:
     with EmbeddedMongod(binary, tmp_path) as mongod:
-        files = {os.readlink(file) for file in Path(f"/proc/{mongod.pid}/fd").iterdir()}
+        files = descriptors(mongod)
         network = "".join(Path("/proc/net", table).read_text() for table in ("tcp", "tcp6", "udp", "udp6"))
         mode = stat.S_IMODE((tmp_path / "mongodb").stat().st_mode)
         group = os.getpgid(mongod.pid or 0)
@@ -194,9 +204,7 @@ def test_start_names_the_directory_when_it_cannot_be_made(binary: Path, tmp_path
         EmbeddedMongod(binary, tmp_path / "var").start()
 
 
-def test_start_tells_the_end_of_the_log_and_frees_the_directory_when_mongod_fails(
-    binary: Path, tmp_path: Path
-) -> None:
+def test_start_tells_the_end_of_the_log_and_frees_the_directory_when_mongod_fails(binary: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "mongodb" / "storage.bson"
     damaged.parent.mkdir()
     damaged.write_text("not BSON")
@@ -207,9 +215,7 @@ def test_start_tells_the_end_of_the_log_and_frees_the_directory_when_mongod_fail
         write(mongod.uri)
 
 
-def test_mongod_gets_a_short_address_when_the_directory_is_200_characters_deep(
-    binary: Path, tmp_path: Path
-) -> None:
+def test_mongod_gets_a_short_address_when_the_directory_is_200_characters_deep(binary: Path, tmp_path: Path) -> None:
     directory = tmp_path / ("d" * 100) / ("e" * 100)
     with EmbeddedMongod(binary, directory) as mongod:
         write(mongod.uri)
@@ -221,22 +227,20 @@ def test_mongod_gets_a_short_address_when_the_directory_is_200_characters_deep(
 
 
 @pytest.mark.parametrize("name", ["a b", "Üpper,Case", "50%25+@:[x]?#&"])
-def test_mongod_is_reachable_when_the_directory_has_an_awkward_name(
-    binary: Path, tmp_path: Path, name: str
-) -> None:
+def test_mongod_is_reachable_when_the_directory_has_an_awkward_name(binary: Path, tmp_path: Path, name: str) -> None:
     with EmbeddedMongod(binary, tmp_path / name) as mongod:
         write(mongod.uri)
 
 
 def test_find_mongod_names_the_alternative_when_the_given_one_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedMongoError, match="nowhere.*LIKES_MONGODB_URI"):
+    with pytest.raises(EmbeddedMongoError, match=r"nowhere.*LIKES_MONGODB_URI"):
         find_mongod(tmp_path / "nowhere")
 
 
 def test_find_mongod_names_the_alternative_when_none_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "path", [])
-    with pytest.raises(EmbeddedMongoError, match="none on PATH.*LIKES_MONGODB_URI"):
+    with pytest.raises(EmbeddedMongoError, match=r"none on PATH.*LIKES_MONGODB_URI"):
         find_mongod(None)
 
 
@@ -274,7 +278,8 @@ def visitor(binary: Path) -> Iterator[tuple[list[str], dict[str, Any]]]:
             python = copy_python(home)
             for package in ("likes_api", "pymongo", "bson", "gridfs"):
                 spec = find_spec(package)
-                assert spec is not None and spec.origin is not None
+                assert spec is not None
+                assert spec.origin is not None
                 shutil.copytree(Path(spec.origin).parent, home / "packages" / package)
             own = Path(shutil.copy(binary, home))
             command = [str(python), "-c", VISITOR, str(own), str(home / "var")]
@@ -298,9 +303,7 @@ def copy_python(home: Path) -> Path:
     shutil.copytree(
         library,
         home / library.relative_to(sys.base_prefix),
-        ignore=shutil.ignore_patterns(
-            "test", "tests", "*-packages", "__pycache__", "config-*", "idlelib", "ensurepip"
-        ),
+        ignore=shutil.ignore_patterns("test", "tests", "*-packages", "__pycache__", "config-*", "idlelib", "ensurepip"),
         ignore_dangling_symlinks=True,
     )
     (home / "bin").mkdir()

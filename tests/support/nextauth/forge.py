@@ -29,9 +29,7 @@ def v5(secret: str, cookie: str, plaintext: Mapping[str, Any] | bytes, **header:
     return _token(secret, cookie, info, plaintext, {"alg": "dir", "enc": CBC} | header)
 
 
-def _token(
-    secret: str, salt: str, info: str, plaintext: Mapping[str, Any] | bytes, header: dict[str, Any]
-) -> str:
+def _token(secret: str, salt: str, info: str, plaintext: Mapping[str, Any] | bytes, header: dict[str, Any]) -> str:
     data = plaintext if isinstance(plaintext, bytes) else json.dumps(plaintext).encode()
     length = _BYTES[header["enc"]]
     key = HKDF(SHA256(), length, salt.encode(), info.encode()).derive(secret.encode())

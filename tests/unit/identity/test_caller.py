@@ -101,9 +101,7 @@ def test_vector_is_refused_when_no_secret_is_configured(vector: Vector) -> None:
     assert refuses(vector.cookies, authenticator(cookie_name=name))
 
 
-@pytest.mark.parametrize(
-    "vector", [each for each in VALID if len(each.cookies) > 1], ids=lambda vector: vector.name
-)
+@pytest.mark.parametrize("vector", [each for each in VALID if len(each.cookies) > 1], ids=lambda vector: vector.name)
 def test_vector_is_refused_when_a_chunk_is_lost(vector: Vector) -> None:
     for lost in vector.cookies:
         rest = {name: value for name, value in vector.cookies.items() if name != lost}
@@ -159,9 +157,7 @@ def test_live_session_counts_when_a_stale_one_is_beside_it() -> None:
 def test_database_is_not_asked_when_a_jwt_is_valid() -> None:
     sessions = Sessions()
     cookies = {V5: ROW, V4: forge.v4(SECRET, {"sub": "ada", "exp": LATER})}
-    assert authenticator(SECRET, sessions=sessions).authenticate(cookies, NOW) == Caller(
-        "ada", CallerKind.USER
-    )
+    assert authenticator(SECRET, sessions=sessions).authenticate(cookies, NOW) == Caller("ada", CallerKind.USER)
     assert sessions.asked == []
 
 
@@ -180,9 +176,7 @@ def test_session_is_valid_when_the_users_id_is_odd_but_possible(user: str) -> No
     assert user_of({V4: forge.v4(SECRET, {"id": user, "exp": LATER})}) == user
 
 
-@pytest.mark.parametrize(
-    "value", ["x" * 100_000, "." * 100_000, "a.b.c.d." + "e" * 100_000, "\0", "a\0", "%00", "%"]
-)
+@pytest.mark.parametrize("value", ["x" * 100_000, "." * 100_000, "a.b.c.d." + "e" * 100_000, "\0", "a\0", "%00", "%"])
 def test_cookie_is_refused_unasked_when_it_is_huge_or_has_nul(value: str) -> None:
     sessions = Sessions()
     made = authenticator(SECRET, sessions=sessions)

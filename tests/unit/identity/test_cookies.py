@@ -36,7 +36,7 @@ def test_cookie_is_found_when_it_has_a_name_of_next_auths(name: str) -> None:
         {f"{V4}.": "t"},
         {f"{V4}.x": "t"},
         {f"{V4}.-1": "t"},
-        {f"{V4}.٠": "t"},
+        {f"{V4}.\u0660": "t"},
         {f"{V4}.0.0": "t"},
         {V4.upper(): "t"},
     ],
@@ -99,9 +99,7 @@ def test_token_is_unreadable_when_longer_than_16_kib() -> None:
     assert tokens({f"{V4}.{number}": "x" * 4096 for number in range(4)}) == [(V4, "x" * 16_384)]
 
 
-@pytest.mark.parametrize(
-    ("value", "token"), [("a%2Bb%3D", "a+b="), ("100%", "100%"), ("%zz", "%zz"), ("%ff", "%ff")]
-)
+@pytest.mark.parametrize(("value", "token"), [("a%2Bb%3D", "a+b="), ("100%", "100%"), ("%zz", "%zz"), ("%ff", "%ff")])
 def test_value_is_decoded_when_percent_encoding_is_valid(value: str, token: str) -> None:
     assert tokens({V4: value}) == [(V4, token)]
 

@@ -115,9 +115,7 @@ def test_nbf_and_iat_are_judged_as_jose_does_when_present(more: dict[str, Any], 
         ({"email": "ada@example.org"}, None),
     ],
 )
-def test_user_is_the_first_non_empty_string_when_claims_differ(
-    claims: dict[str, Any], user: str | None
-) -> None:
+def test_user_is_the_first_non_empty_string_when_claims_differ(claims: dict[str, Any], user: str | None) -> None:
     assert user_of(forge.v4(SECRET, claims | {"exp": EPOCH + 60})) == user
 
 
@@ -126,16 +124,12 @@ def test_user_is_in_another_claim_when_so_configured() -> None:
     assert sessions(claims=("uid",)).user_of(token, NAME, NOW) == "grace"
 
 
-@pytest.mark.parametrize(
-    "plaintext", [b"", b"[]", b'"x"', b"null", b"{", b"\xff", b"[" * 9000, b"\xef\xbb\xbf{}"]
-)
+@pytest.mark.parametrize("plaintext", [b"", b"[]", b'"x"', b"null", b"{", b"\xff", b"[" * 9000, b"\xef\xbb\xbf{}"])
 def test_token_is_refused_when_its_plaintext_is_no_object(plaintext: bytes) -> None:
     assert [user_of(token) for token in both(plaintext)] == [None, None]
 
 
-@pytest.mark.parametrize(
-    "header", [{"zip": "DEF"}, {"crit": ["typ"], "typ": "JWT"}, {"crit": []}, {"b64": False}]
-)
+@pytest.mark.parametrize("header", [{"zip": "DEF"}, {"crit": ["typ"], "typ": "JWT"}, {"crit": []}, {"b64": False}])
 def test_token_is_refused_when_its_header_has_more_than_next_auth_writes(header: dict[str, Any]) -> None:
     assert [user_of(token) for token in both(CLAIMS, **header)] == [None, None]
 
