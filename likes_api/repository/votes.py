@@ -89,7 +89,9 @@ class VoteRepository:
             {"$match": {field: {"$in": list(keys)}}},
             {"$project": {"_id": 0, "key": f"${field}", **_fields(kind, voter)}},
         ]
-        return {keys[found["key"]]: _tally(found) for found in self._collection(kind).aggregate(pipeline)}
+        # Room for all in the first batch (of 101 by default), and for one more, or the server would not know the end.
+        found = self._collection(kind).aggregate(pipeline, batchSize=len(keys) + 1)
+        return {keys[each["key"]]: _tally(each) for each in found}
 
     def _change(self, target: Target, voter: str, filter_: Document, pipeline: list[Document]) -> Tally:
         found = self._collection(target.kind).find_one_and_update(

@@ -1,0 +1,159 @@
+"""Votes per second through gunicorn, beside the driver alone on the same mongod.
+
+Through gunicorn: 2 workers, wrk with 32 connections kept alive, JWT sessions of 500 users, 1,000 questions drawn at
+random; a second time with the rate limiter on (at a limit nobody reaches), whose counters are writes too.
+The driver alone: 2 processes of 8 threads, one conditional ``find_one_and_update`` per vote.
+"""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+from multiprocessing import get_context
+from pathlib import Path
+from threading import Thread
+from time import perf_counter, time
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc import jwe
+from joserfc.jwk import OctKey
+from pymongo import MongoClient
+
+from likes_api.repository.embedded import EmbeddedMongod, find_mongod
+from tests.support.server import running_server
+
+ROUNDS = 3
+QUESTIONS = 1_000
+USERS = 500
+SECRET = "a secret for benchmarks and nothing else"
+
+WRK_SCRIPT = """
+local cookies = {}
+for line in io.lines(os.getenv("BENCH_COOKIES")) do cookies[#cookies + 1] = line end
+local function draw()
+  local body = '{"targetId":"q_' .. math.random(%d) .. '","targetType":"question","voteType":"up"}'
+  local headers = {["Content-Type"] = "application/json", ["Cookie"] = cookies[math.random(#cookies)]}
+  return wrk.format("POST", "/api/likes", headers, body)
+end
+init = function(args) math.randomseed(os.time()) end
+request = draw
+"""
+
+
+def main(seconds: float) -> None:
+    """Measure, alternating, and print the median of each and the ratios."""
+    driver, limited, unlimited = [], [], []
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        EmbeddedMongod(find_mongod(None), Path(directory), cache_gb=1) as server,
+    ):
+        uri = server.uri
+        for _ in range(ROUNDS):
+            driver.append(_driver(uri, seconds))
+            unlimited.append(_through_gunicorn(uri, seconds, limiter=False))
+            limited.append(_through_gunicorn(uri, seconds, limiter=True))
+    ceiling = statistics.median(driver)
+    print(f"driver alone             {ceiling:8.0f} votes/s   {_spread(driver)}")
+    for name, rates in (("through gunicorn", unlimited), ("with the limiter on", limited)):
+        rate = statistics.median(rates)
+        print(f"{name:24} {rate:8.0f} votes/s   {_spread(rates)}   {rate / ceiling:.2f} x the driver alone")
+
+
+def _through_gunicorn(uri: str, seconds: float, *, limiter: bool) -> float:
+    database = f"bench_{uuid4().hex}"
+    _fill(uri, database)
+    environment = {
+        "LIKES_MONGODB_URI": uri,
+        "LIKES_MONGODB_DATABASE": database,
+        "LIKES_SECRET_KEY": SECRET,
+        "LIKES_NEXTAUTH_SECRET": SECRET,
+        "LIKES_RATELIMIT_ENABLED": str(limiter).lower(),
+        "LIKES_LIMIT_QA_VOTE": "1000000/minute",
+        "WEB_CONCURRENCY": "2",
+    }
+    with running_server(environment) as url, tempfile.TemporaryDirectory() as directory:
+        _wrk(url, directory, min(2.0, seconds))  # warm up: connections, caches
+        rate = _wrk(url, directory, seconds)
+    with MongoClient(uri) as client:
+        client.drop_database(database)
+    return rate
+
+
+def _wrk(url: str, directory: str, seconds: float) -> float:
+    script, cookies = Path(directory, "vote.lua"), Path(directory, "cookies")
+    script.write_text(WRK_SCRIPT % QUESTIONS)
+    cookies.write_text("\n".join(f"next-auth.session-token={_token(number)}" for number in range(USERS)))
+    report = subprocess.run(
+        ["wrk", "-t1", "-c32", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(script), url],
+        env=os.environ | {"BENCH_COOKIES": str(cookies)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if "Non-2xx" in report or "Socket errors" in report:
+        raise RuntimeError(f"wrk met errors:\n{report}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])
+
+
+def _token(number: int) -> str:
+    claims = json.dumps({"sub": f"user-{number:020}", "exp": int(time()) + 86_400})
+    key = OctKey.import_key(
+        HKDF(SHA256(), 32, salt=b"", info=b"NextAuth.js Generated Encryption Key").derive(SECRET.encode())
+    )
+    return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, claims, key)
+
+
+def _driver(uri: str, seconds: float) -> float:
+    database = f"bench_{uuid4().hex}"
+    _fill(uri, database)
+    with get_context("spawn").Pool(2) as pool:
+        counts = pool.starmap(_driver_process, [(uri, database, seconds, seed) for seed in range(2)])
+    with MongoClient(uri) as client:
+        client.drop_database(database)
+    return sum(counts)
+
+
+def _driver_process(uri: str, database: str, seconds: float, seed: int) -> float:
+    votes = [0] * 8
+    with MongoClient(uri, w="majority") as client:
+        questions = client[database].questions
+
+        def work(thread: int) -> None:
+            end = perf_counter() + seconds
+            while perf_counter() < end:
+                voter = f"u{seed}-{thread}-{votes[thread]:018}"
+                questions.find_one_and_update(
+                    {
+                        "_id": f"q_{1 + hash(voter) % QUESTIONS}",
+                        "likedBy": {"$ne": voter},
+                        "dislikedBy": {"$ne": voter},
+                    },
+                    {"$push": {"likedBy": voter}, "$inc": {"upvotes": 1}},
+                    projection={"upvotes": 1, "downvotes": 1},
+                    return_document=True,
+                )
+                votes[thread] += 1
+
+        threads = [Thread(target=work, args=(number,)) for number in range(8)]
+        began = perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return sum(votes) / (perf_counter() - began)
+
+
+def _fill(uri: str, database: str) -> None:
+    with MongoClient(uri) as client:
+        client[database].questions.insert_many(
+            {"_id": f"q_{number}", "upvotes": 0, "downvotes": 0, "likedBy": [], "dislikedBy": []}
+            for number in range(1, QUESTIONS + 1)
+        )
+
+
+def _spread(rates: list[float]) -> str:
+    return f"({min(rates):.0f} to {max(rates):.0f} in {len(rates)} rounds)"

@@ -1,0 +1,123 @@
+"""The vote repository on the real server, and what each vote costs there."""
+
+from collections.abc import Iterator
+
+import bson
+import pytest
+from pymongo import MongoClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from likes_api.repository.client import connect
+from likes_api.repository.documents import Database, Document
+from likes_api.repository.embedded import EmbeddedMongod
+from likes_api.repository.votes import VoteRepository
+from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
+from tests.support.commands import CountedCommands
+from tests.support.vote_suite import QUESTION, VoteRepositorySuite, before
+
+UP, DOWN = Vote.UP, Vote.DOWN
+
+
+class TestVotesOnMongoDB(VoteRepositorySuite):
+    """Everything, without gaps; the fixture ``database`` is the real one."""
+
+
+@pytest.fixture(scope="module")
+def counted() -> CountedCommands:
+    return CountedCommands()
+
+
+@pytest.fixture(scope="module")
+def watched(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterator[MongoClient[Document]]:
+    with connect(mongod.uri, event_listeners=[counted]) as client:
+        client.admin.command("ping")
+        yield client
+
+
+@pytest.fixture
+def repository(watched: MongoClient[Document], database: Database) -> VoteRepository:
+    """The repository with Ada's question, on a client whose commands are counted."""
+    return VoteRepository(watched[database.name])
+
+
+@pytest.mark.parametrize("current", [None, UP, DOWN])
+@pytest.mark.parametrize("vote", Vote)
+def test_toggle_costs_one_round_trip_whether_first_vote_take_back_or_switch(
+    repository: VoteRepository, database: Database, counted: CountedCommands, current: Vote | None, vote: Vote
+) -> None:
+    database["questions"].insert_one({"_id": QUESTION.id} | before(current))
+    with counted.during() as names:
+        tally = repository.toggle(QUESTION, "ada", vote)
+    assert names == ["findAndModify"]
+    assert tally.own is (None if current is vote else vote)
+
+
+def test_toggle_costs_one_round_trip_when_the_target_is_unknown(
+    repository: VoteRepository, counted: CountedCommands
+) -> None:
+    with counted.during() as names, pytest.raises(TargetNotFound):
+        repository.toggle(QUESTION, "ada", UP)
+    assert names == ["findAndModify"]
+
+
+@pytest.mark.parametrize("current", [None, UP, DOWN])
+@pytest.mark.parametrize("vote", [UP, DOWN, None])
+def test_set_and_clear_cost_one_round_trip_and_a_read_when_nothing_changes(
+    repository: VoteRepository, database: Database, counted: CountedCommands, current: Vote | None, vote: Vote | None
+) -> None:
+    database["questions"].insert_one({"_id": QUESTION.id} | before(current))
+    with counted.during() as names:
+        _, changed = repository.clear(QUESTION, "ada") if vote is None else repository.set(QUESTION, "ada", vote)
+    assert names == (["findAndModify"] if changed else ["findAndModify", "aggregate"])
+    assert changed is (vote is not current)
+
+
+def test_set_and_clear_cost_two_round_trips_when_the_target_is_unknown(
+    repository: VoteRepository, counted: CountedCommands
+) -> None:
+    with counted.during() as names, pytest.raises(TargetNotFound):
+        repository.set(QUESTION, "ada", UP)
+    assert names == ["findAndModify", "aggregate"]
+    with counted.during() as names, pytest.raises(TargetNotFound):
+        repository.clear(QUESTION, "ada")
+    assert names == ["findAndModify", "aggregate"]
+
+
+@pytest.mark.parametrize("number", [1, 50, 500])
+def test_tallies_cost_one_round_trip_however_many(
+    repository: VoteRepository, database: Database, counted: CountedCommands, number: int
+) -> None:
+    ids = [f"q_{index}" for index in range(number)]
+    database["questions"].insert_many([{"_id": id_} | before(UP) for id_ in ids])
+    with counted.during() as names:
+        tallies = repository.tallies(TargetKind.QUESTION, ids, "ada")
+    assert names == ["aggregate"]
+    assert tallies == dict.fromkeys(ids, Tally(3, 1, UP))
+
+
+class Answers(CommandListener):
+    """Keep what the server answers."""
+
+    def __init__(self) -> None:
+        self.replies: list[Document] = []
+
+    def started(self, event: CommandStartedEvent) -> None: ...
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self.replies.append(event.reply)
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+def test_arrays_stay_on_the_server_when_votes_are_answered(mongod: EmbeddedMongod, database: Database) -> None:
+    popular = Target(TargetKind.QUESTION, "popular")
+    voters = [f"voter_{index:05}" for index in range(5_000)]
+    database["questions"].insert_one({"_id": "popular", "upvotes": 5_000, "likedBy": voters})
+    answers = Answers()
+    with connect(mongod.uri, event_listeners=[answers]) as client:
+        votes = VoteRepository(client[database.name])
+        assert votes.toggle(popular, "ada", UP) == Tally(5_001, 0, UP)
+        assert votes.set(popular, "ada", UP) == (Tally(5_001, 0, UP), False)
+        assert votes.tally(popular, "ada") == Tally(5_001, 0, UP)
+    assert len(answers.replies) == 4
+    assert max(len(bson.encode(reply)) for reply in answers.replies) < 1_000

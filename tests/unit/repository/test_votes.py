@@ -1,0 +1,14 @@
+"""The vote repository on mongomock; on a real server: ``tests/integration/test_votes.py``."""
+
+import pytest
+
+from likes_api.repository.documents import Database
+from tests.support.vote_suite import VoteRepositorySuite
+
+
+class TestVotesOnMongomock(VoteRepositorySuite):
+    gaps = {}
+
+    @pytest.fixture
+    def database(self, mock_database: Database) -> Database:
+        return mock_database
