@@ -18,9 +18,9 @@ class BalancedThreadWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._in_hand = 0
 
-    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001
+    def set_accept_enabled(self, enabled: bool | None) -> None:
         """Take up accepting again only with a free thread; the worker's loop asks each time round."""
-        super().set_accept_enabled(enabled and self._in_hand < self.cfg.threads)
+        super().set_accept_enabled(bool(enabled) and self._in_hand < self.cfg.threads)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Hand a connection to the threads; stop accepting with the last free one."""

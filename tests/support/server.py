@@ -15,7 +15,7 @@ from typing import IO
 
 import requests
 
-from likes_api.repository.embedded import tied_to_this_process
+from likes_api.child_process import tied_to_this_process
 
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "a secret for tests only of 32 bytes or more"
