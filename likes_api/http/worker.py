@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, but one whose threads are all busy leaves new connections to the other workers.
 
 The workers share one listening socket. gunicorn's own gthread accepts whatever it can, so the worker that wakes first
-takes most of a burst of connections and, as they are kept alive, serves them alone while the others idle: of 32
-connections to 2 workers we saw one worker do 85 % of the work.
+takes a whole burst of connections and, as they are kept alive, serves them alone while the others idle: of 32
+connections to 2 workers we saw one worker do all the work (``docs/decisions/0004``).
 """
 
 from concurrent.futures import Future

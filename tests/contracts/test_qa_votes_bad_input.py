@@ -53,7 +53,7 @@ INVALID_JSON = {
     "a key twice further in": BODY[:-1] + b', "n": {"a": 1, "a": 1}}',
     "8,000 arrays": b"[" * 8_000 + b"]" * 8_000,
     "16,000 arrays without end": b"[" * 16_000,
-    "3,000 objects": b'{"a":' * 3_000 + b"1" + b"}" * 3_000,
+    "2,500 objects": b'{"a":' * 2_500 + b"1" + b"}" * 2_500,
     "arrays in a target id": BODY.replace(b'"q_123"', b"[" * 7_000 + b"]" * 7_000),
 }
 
@@ -155,7 +155,6 @@ def test_query_string_counts_for_nothing(app: Flask, query: str) -> None:
         f"{COOKIE}.1={TOKEN}",
         f"{COOKIE}.00={TOKEN}",
         f"{COOKIE}.99999999999999999999={TOKEN}",
-        f"authjs.session-token={TOKEN}",
         f"x{COOKIE}={TOKEN}",
         f"{COOKIE.upper()}={TOKEN}",
         f"__Secure-{COOKIE}=planted; {COOKIE}={TOKEN}",
