@@ -16,6 +16,8 @@ from likes_api.identity.caller import SessionAuthenticator
 from likes_api.repository.client import connect, deadline
 from likes_api.repository.documents import Database
 from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.targets import TargetFinder
+from likes_api.repository.upkeep import Upkeep
 from likes_api.repository.votes import VoteRepository
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 16 * 1024
 # All database calls of one request together. With the rest of the work this stays below the 3.5 s of CONTRACTS.md.
 REQUEST_DATABASE_SECONDS = 2.5
+UPKEEP = "likes-upkeep"
 
 
 class _Json(DefaultJSONProvider):
@@ -47,7 +50,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     answer = errors.register(app, [qa_errors.DIALECT])
     limits.register(app, limiter, answer)
     app.register_blueprint(ops.create_blueprint(database))
-    app.register_blueprint(_qa_votes(settings, database, limiter))
+    # One for all contracts: the votes of all targets are looked after by one thread, which starts when first needed.
+    upkeep = app.extensions[UPKEEP] = Upkeep(database, TargetFinder(settings.qa_id_field), settings.overflow_at)
+    app.register_blueprint(_qa_votes(settings, database, limiter, upkeep))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
@@ -58,7 +63,7 @@ def _open_database(settings: Settings) -> Database:
     return connect(settings.mongodb_uri)[settings.mongodb_database]
 
 
-def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Blueprint:
+def _qa_votes(settings: Settings, database: Database, limiter: Limiter, upkeep: Upkeep) -> Blueprint:
     sessions = SessionAuthenticator(
         secrets=settings.nextauth_secrets,
         cookie_name=settings.nextauth_cookie,
@@ -66,7 +71,7 @@ def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Bluep
         sessions=SessionRepository(database),
     )
     return qa_routes.create_blueprint(
-        VoteRepository(database, settings.qa_id_field),
+        VoteRepository(database, settings.qa_id_field, upkeep),
         sessions,
         limiter,
         limit=settings.limits.qa_vote,

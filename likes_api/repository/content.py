@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 
 from likes_api.repository import update_pipeline
 from likes_api.repository.documents import Database, Document
-from likes_api.repository.votes import COLLECTIONS, HOST_OWNED
+from likes_api.repository.targets import COLLECTIONS, HOST_OWNED
 from likes_api.votes import TargetKind, Vote
 
 USERS = "users"
