@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
+from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
@@ -99,8 +100,8 @@ class _Move:
     """One attempt. The document and the set of votes are named by ``id_``, which no other attempt has."""
 
     def __init__(self, targets: Collection, key: Any, id_: ObjectId, votes: Collection) -> None:
-        self._targets = targets
-        # What is copied must not be rolled back by a fail-over.
+        self._targets = targets.with_options(write_concern=WriteConcern("majority"))
+        # What is copied must not be rolled back by a fail-over, and the steps have to see each other.
         self._targets_majority = targets.with_options(read_concern=ReadConcern("majority"))
         self._key, self._id, self._votes = key, id_, votes
 
@@ -151,7 +152,7 @@ class _Move:
 
     def _noted(self) -> int:
         size = {"$size": {"$ifNull": [f"${OVERFLOW}.touched", []]}}
-        found = self._targets.aggregate([{"$match": self._own(Form.COPYING)}, {"$project": {"size": size}}])
+        found = self._targets_majority.aggregate([{"$match": self._own(Form.COPYING)}, {"$project": {"size": size}}])
         return sum(each["size"] for each in found)
 
     def _copy_noted(self, begin: int) -> None:

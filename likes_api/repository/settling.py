@@ -21,6 +21,7 @@ from likes_api.repository.vote_pipeline import OPEN_FIELDS
 REGISTER = "likes_moved"
 # Votes settled by one transaction: about 10 ms, during which another vote of one of these voters waits.
 BATCH = 256
+_ATTEMPTS = 5
 # A transaction of ours is open for milliseconds. One that idles for this long lost its process.
 _LOST_MICROSECONDS = 1_000_000
 _COUNTERS = (("upvotes", "up"), ("downvotes", "down"))
@@ -59,19 +60,31 @@ class Settlement:
         """Make ``upvotes`` and ``downvotes`` of the document what they are at this instant: two round trips at most.
 
         They move by what they were behind, so that what a host adds to them stays. The revision keeps an older sum from
-        overwriting a newer one: whoever loses leaves it to the winner.
+        overwriting a newer one.
 
         :returns: whether the document is there and names this set.
         """
+        for _ in range(_ATTEMPTS):
+            state, open_ = self._read(id_, moved)
+            if state is None or all(open_[ahead] == state[ahead] for _, ahead in _COUNTERS):
+                return state is not None
+            steps = {counter: {"$max": [0, _plus(counter, open_[up] - state[up])]} for counter, up in _COUNTERS}
+            shown = {f"{OVERFLOW}.{up}": open_[up] for _, up in _COUNTERS}
+            done = self._database[moved.collection].update_one(
+                {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": state["rev"]},
+                [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": state["rev"] + 1}}],
+            )
+            if done.matched_count:
+                break
+        return True
+
+    def _read(self, id_: ObjectId, moved: Moved) -> tuple[Document | None, Document]:
+        """Read the document's state, and the sums of the open votes, at one instant."""
+        document = [{"$match": {"_id": moved.key, f"{OVERFLOW}.id": id_}}, {"$project": {OVERFLOW: 1}}]
         pipeline: list[Document] = [
             {"$match": {"open": True, "_id.t": id_}},
             {"$group": {"_id": None, "up": {"$sum": "$up"}, "down": {"$sum": "$down"}}},
-            {
-                "$unionWith": {
-                    "coll": moved.collection,
-                    "pipeline": [{"$match": {"_id": moved.key, f"{OVERFLOW}.id": id_}}, {"$project": {OVERFLOW: 1}}],
-                }
-            },
+            {"$unionWith": {"coll": moved.collection, "pipeline": document}},
         ]
         open_: Document = {"up": 0, "down": 0}
         state: Document | None = None
@@ -80,15 +93,7 @@ class Settlement:
                 state = row[OVERFLOW]
             else:
                 open_ = row
-        if state is None or all(open_[ahead] == state[ahead] for _, ahead in _COUNTERS):
-            return state is not None
-        steps = {counter: {"$max": [0, _plus(counter, open_[up] - state[up])]} for counter, up in _COUNTERS}
-        shown = {f"{OVERFLOW}.{up}": open_[up] for _, up in _COUNTERS}
-        self._database[moved.collection].update_one(
-            {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": state["rev"]},
-            [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": state["rev"] + 1}}],
-        )
-        return True
+        return state, open_
 
     def settle(self, id_: ObjectId, moved: Moved) -> int | None:
         """Settle some open votes in one transaction: close them, and take them out of what is shown ahead.
