@@ -39,7 +39,8 @@ STALE = timedelta(seconds=60)
 _FEW = 8
 _ROUNDS = 10
 _MANY = 2**31 - 1
-_ARRAYS = ((Vote.UP, "likedBy"), (Vote.DOWN, "dislikedBy"))
+# Who stands in both arrays, by a fault, is copied twice; the like is what stays.
+_ARRAYS = ((Vote.DOWN, "dislikedBy"), (Vote.UP, "likedBy"))
 
 _logger = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class _Move:
         arrays = {vote.value: {"$ifNull": [f"${array}", []]} for vote, array in _ARRAYS}
         vote: Any = "$$REMOVE"
         place: Any = "$$REMOVE"
-        for each in Vote:
+        for each, _ in _ARRAYS:
             stands = {"$in": ["$voter", f"${each.value}"]}
             vote = {"$cond": [stands, each.value, vote]}
             place = {"$cond": [stands, {"$add": [NOW, {"$indexOfArray": [f"${each.value}", "$voter"]}]}, place]}

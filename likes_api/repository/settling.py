@@ -48,7 +48,7 @@ class Settlement:
 
     def unsettled(self) -> list[ObjectId]:
         """List the sets that have open votes, in one round trip, of an index that holds nothing else."""
-        rows = self._votes.aggregate([{"$match": {"open": True}}, {"$group": {"_id": "$_id.t"}}], hint="open")
+        rows = self._votes.aggregate([{"$match": {"open": True}}, {"$group": {"_id": "$_id.t"}}])
         return [row["_id"] for row in rows]
 
     def find(self, id_: ObjectId) -> Moved | None:
@@ -95,7 +95,7 @@ class Settlement:
                 open_ = row
         return state, open_
 
-    def settle(self, id_: ObjectId, moved: Moved) -> int | None:
+    def settle(self, id_: ObjectId, moved: Moved, batch: int = BATCH) -> int | None:
         """Settle some open votes in one transaction: close them, and take them out of what is shown ahead.
 
         :returns: how many; ``None`` if others wrote to the same documents meanwhile, and nothing is changed.
@@ -105,16 +105,16 @@ class Settlement:
                 self._database.client.start_session() as session,
                 session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")),
             ):
-                return self._settle(id_, moved, session)
+                return self._settle(id_, moved, batch, session)
         except OperationFailure as error:
             # Also when the commit's outcome is unknown: either way the counts are what they were.
             if error.has_error_label("TransientTransactionError"):
                 return None
             raise
 
-    def _settle(self, id_: ObjectId, moved: Moved, session: ClientSession) -> int:
+    def _settle(self, id_: ObjectId, moved: Moved, batch: int, session: ClientSession) -> int:
         fields = {"vote": 1, "up": 1, "down": 1}
-        found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(BATCH))
+        found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch))
         if not found:
             return 0
         standing = [each["_id"] for each in found if "vote" in each]

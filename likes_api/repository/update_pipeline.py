@@ -47,8 +47,10 @@ def put(voter: str, vote: Vote | None) -> list[Expression]:
 def bring(voters: Mapping[Vote, Sequence[str]]) -> Expression:
     """Add the votes of those who have none yet, in order; whoever voted here already keeps that vote.
 
-    The fields of a ``$set`` stage. It is its own repetition: done twice, it changes nothing more.
+    The fields of a ``$set`` stage. It is its own repetition: done twice, it changes nothing more. A target that is
+    moved, or being moved, stays as it is.
     """
+    elsewhere = {"$ne": [{"$type": f"${OVERFLOW}"}, "missing"]}
     present = {"$setUnion": [_voters(_UP), _voters(_DOWN)]}
     stage: Expression = {}
     for vote, half in ((Vote.UP, _UP), (Vote.DOWN, _DOWN)):
@@ -57,7 +59,7 @@ def bring(voters: Mapping[Vote, Sequence[str]]) -> Expression:
         }
         stage[half.array] = {"$concatArrays": [_voters(half), fresh]}
         stage[half.counter] = {"$add": [{"$ifNull": [f"${half.counter}", 0]}, {"$size": fresh}]}
-    return stage
+    return {name: {"$cond": [elsewhere, f"${name}", value]} for name, value in stage.items()}
 
 
 def tally_fields(voter: str | None) -> Expression:
