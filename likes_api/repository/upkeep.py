@@ -12,6 +12,7 @@ from threading import Event, Lock, Thread
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
+from likes_api.repository.client import deadline
 from likes_api.repository.documents import Database
 from likes_api.repository.moving import Mover
 from likes_api.repository.settling import BATCH, Moved, Settlement
@@ -27,7 +28,8 @@ CROWD = 192
 _RETRY_MOVE_SECONDS = 5.0
 _AWAY_SECONDS = 5.0
 _GONE_SECONDS = 60.0
-_LOST_AFTER = 3
+_SHOW_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 _STOP_SECONDS = 2.0
 
 _logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Upkeep:
         self._outgrown: dict[Target, float] = {}  # and when to try
         self._crowded: set[ObjectId] = set()
         self._known: dict[ObjectId, Moved | None] = {}
-        self._contended: dict[ObjectId, int] = {}
+        self._looked = 0.0
         self._gone: dict[ObjectId, float] = {}
         self._next_sweep = 0.0
         self._busy = False
@@ -146,13 +148,26 @@ class Upkeep:
         if moved is None or self._gone.get(id_, 0.0) > time.monotonic():
             return
         self._known[id_] = moved
-        if not self._settlement.show(id_, moved):
+        try:
+            with deadline(_SHOW_SECONDS):
+                there = self._settlement.show(id_, moved)
+        except PyMongoError as error:
+            if not error.timeout:
+                raise
+            self._free()
+            return
+        if not there:
             # The host has deleted the document; `likes-api verify --repair` clears up.
             self._gone[id_] = time.monotonic() + _GONE_SECONDS
             return
-        settled = self._settlement.settle(id_, moved)
+        settled: int | None = BATCH
         while settled == BATCH:
             settled = self._settlement.settle(id_, moved)
-        self._contended[id_] = self._contended.get(id_, 0) + 1 if settled is None else 0
-        if self._contended[id_] >= _LOST_AFTER:
+        if settled is None:
+            self._free()
+
+    def _free(self) -> None:
+        """Others hold what we want to write. Mostly they are alive, and do the same; look whether they are."""
+        if self._looked + _LOOK_SECONDS < time.monotonic():
+            self._looked = time.monotonic()
             self._settlement.abandon_lost_transactions()
