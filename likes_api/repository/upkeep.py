@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from likes_api.repository.client import deadline
-from likes_api.repository.documents import Database
+from likes_api.repository.documents import Database, Document
 from likes_api.repository.moving import Mover
 from likes_api.repository.settling import BATCH, Moved, Settlement
 from likes_api.repository.targets import TargetFinder
@@ -135,7 +135,7 @@ class Upkeep:
 
     def _has_transactions(self) -> bool:
         if self._replicated is None:
-            hello = self._database.client.admin.command("hello")
+            hello = _hello(self._database)
             self._replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
             if not self._replicated:
                 _logger.warning(
@@ -171,3 +171,7 @@ class Upkeep:
         if self._looked + _LOOK_SECONDS < time.monotonic():
             self._looked = time.monotonic()
             self._settlement.abandon_lost_transactions()
+
+
+def _hello(database: Database) -> Document:
+    return database.client.admin.command("hello")
