@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAX_BODY_BYTES = 16 * 1024
-# All database calls of one request together. With the rest of the work this stays below the 3.5 s of CONTRACTS.md.
-REQUEST_DATABASE_SECONDS = 2.5
+# All database calls of one request together. The driver may overrun it by its pause between two looks for a server
+# (0.5 s: measured 3.0 s for 2.5), and the answer is due within 3 s.
+REQUEST_DATABASE_SECONDS = 2.0
 
 
 class _Json(DefaultJSONProvider):
