@@ -29,6 +29,7 @@ from pymongo.errors import PyMongoError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+_CLAIM_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 _ADDRESS_BYTES = 107  # sun_path of unix(7), without the NUL
 _SOCKET = "mongod.sock"
@@ -54,6 +55,17 @@ except OSError as error:
 
 class EmbeddedMongoError(Exception):
     """Say why no private MongoDB can be had, and what to do instead."""
+
+
+class DataDirectoryInUse(EmbeddedMongoError):
+    """Say that another process runs a mongod on the data directory, and at which ``uri`` it is, or will be at once."""
+
+    def __init__(self, data_dir: Path, uri: str) -> None:
+        super().__init__(
+            f"The data directory {data_dir} is in use by another likes-api. "
+            "Stop that one, or set LIKES_DATA_DIR to another directory."
+        )
+        self.uri = uri
 
 
 def tied_to_this_process(command: Sequence[str]) -> list[str]:
@@ -123,7 +135,7 @@ class EmbeddedMongod:
         self._directory = self._data_dir / "mongodb"
         self._log = self._directory / "mongod.log"
         self._cache_gb = cache_gb
-        self._claim: IO[bytes] | None = None
+        self._claim: IO[str] | None = None
         self._alias: Path | None = None
         self._socket = self._directory / _SOCKET
         self._process: subprocess.Popen[bytes] | None = None
@@ -162,11 +174,15 @@ class EmbeddedMongod:
     def start(self) -> str:
         """Start mongod, wait until it takes writes, and return its URI.
 
-        :raises EmbeddedMongoError: the directory is unusable or taken, or mongod does not come up.
+        :raises DataDirectoryInUse: another process has it.
+        :raises EmbeddedMongoError: the directory is unusable, or mongod does not come up.
         """
-        self._claim_directory()
+        claim = self._claim = self._claim_directory()
         try:
             self._shorten_socket()
+            claim.truncate(0)
+            claim.write(self.uri)
+            claim.flush()
             return self.restart()
         except OSError as error:
             self.stop()
@@ -203,22 +219,19 @@ class EmbeddedMongod:
             self._claim.close()
             self._claim = None
 
-    def _claim_directory(self) -> None:
+    def _claim_directory(self) -> IO[str]:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._directory.chmod(0o700)
-            claim = (self._directory / "likes-api.lock").open("ab")
+            claim = (self._directory / "likes-api.lock").open("a+")
         except OSError as error:
             raise EmbeddedMongoError(f"Cannot use the data directory {self._data_dir}: {error}.") from error
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            claim.close()
-            raise EmbeddedMongoError(
-                f"The data directory {self._data_dir} is in use by another likes-api. "
-                "Stop that one, or set LIKES_DATA_DIR to another directory."
-            ) from None
-        self._claim = claim
+            with claim:
+                raise DataDirectoryInUse(self._data_dir, _written(claim)) from None
+        return claim
 
     def _shorten_socket(self) -> None:
         self._socket = self._directory / _SOCKET
@@ -309,6 +322,17 @@ class EmbeddedMongod:
         except subprocess.TimeoutExpired:
             process.kill()  # the journal is made for it
             process.wait()
+
+
+def _written(claim: IO[str]) -> str:
+    """Return the URI that the owner of a data directory writes down as soon as it has claimed it."""
+    deadline = time.monotonic() + _CLAIM_SECONDS
+    while time.monotonic() < deadline:
+        claim.seek(0)
+        if uri := claim.read():
+            return uri
+        time.sleep(_POLL_SECONDS)
+    raise EmbeddedMongoError(f"The owner of {claim.name} does not say where its mongod is.")
 
 
 def _takes_writes(admin: Database[dict[str, Any]]) -> bool:

@@ -2,7 +2,8 @@
 
 from config.settings import Settings
 
-NEXTAUTH_SECRET = "a secret of the host application, 32+"
+# Without a comma, which would make it two.
+NEXTAUTH_SECRET = "a secret of the host application of tests"
 
 
 def settings(**environment: str) -> Settings:
