@@ -33,6 +33,8 @@ def json_object(request: Request) -> dict[str, Any]:
     :raises werkzeug.exceptions.RequestEntityTooLarge: it is longer than ``MAX_CONTENT_LENGTH``.
     """
     body = request.get_data(cache=False)
+    # A chunked body that goes on beyond the limit has only been cut off there; asking for more raises.
+    request.stream.read(1)
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
         if b"\\u" in body:

@@ -1,8 +1,8 @@
 """gunicorn's threaded worker, but one whose threads are all busy leaves new connections to the other workers.
 
 The workers share one listening socket. gunicorn's own gthread accepts whatever it can, so the worker that wakes first
-takes most of a burst of connections and, as they are kept alive, serves them alone while the others idle: of 32
-connections to 2 workers we saw one worker do 85 % of the work.
+takes a whole burst of connections and, as they are kept alive, serves them alone while the others idle: of 32
+connections to 2 workers we saw one worker do all the work (``docs/decisions/0004``).
 """
 
 from concurrent.futures import Future
@@ -18,9 +18,9 @@ class BalancedThreadWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._in_hand = 0
 
-    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001
+    def set_accept_enabled(self, enabled: bool | None) -> None:
         """Take up accepting again only with a free thread; the worker's loop asks each time round."""
-        super().set_accept_enabled(enabled and self._in_hand < self.cfg.threads)
+        super().set_accept_enabled(bool(enabled) and self._in_hand < self.cfg.threads)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Hand a connection to the threads; stop accepting with the last free one."""
