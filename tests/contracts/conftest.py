@@ -19,9 +19,10 @@ from tests.support.settings import settings
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A small diaspora* pod: its database, its application, and the commands that this one sends."""
+    """A small diaspora* pod: its database, as tests see it and as the application does, whose commands are counted."""
 
     database: Database
+    observed: Database
     app: Flask
     counted: CountedCommands
 
@@ -30,7 +31,8 @@ class Pod:
 def empty_pod(client: MongoClient[Document], mongod: EmbeddedMongod) -> Iterator[Pod]:
     counted = CountedCommands()
     with named_database(client) as database, connect(mongod.uri, event_listeners=[counted]) as observed:
-        yield Pod(database, create_app(settings(), observed[database.name]), counted)
+        seen = observed[database.name]
+        yield Pod(database, seen, create_app(settings(), seen), counted)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ the write); a refusal at the write takes a fourth, which tells it from a target 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.urls import iri_to_uri
 
 from likes_api.contracts.diaspora import errors, paging, policy, schemas
 from likes_api.identity.bearer import AmbiguousCredential, Bearer, BearerAuthenticator
@@ -139,10 +139,18 @@ def _authenticate(bearers: BearerAuthenticator) -> Bearer:
 
 def _answer(body: list[schemas.Like], page: paging.Page, *, following: bool, preceding: bool) -> Response:
     answer = jsonify(body)
-    url = iri_to_uri(request.base_url)
-    link = paging.link_header(url, request.query_string, page, following=following, preceding=preceding)
+    link = paging.link_header(_url(), request.query_string, page, following=following, preceding=preceding)
     if link is not None:
         answer.headers["Link"] = link
     # It depends on the person, and its URL may hold a token (RFC 6750, section 2.3).
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
+
+
+def _url() -> str:
+    """Write the request's URL without its query: absolute, unless ``Host`` is missing or malformed.
+
+    Werkzeug's ``base_url`` is for reading, not for sending, and raises for a host such as ``xn--``.
+    """
+    origin = f"{request.scheme}://{request.host}" if request.host else ""
+    return origin + quote(request.root_path + request.path)
