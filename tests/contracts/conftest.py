@@ -1,30 +1,19 @@
 """A database, the application on it and a count of its commands, shared by the tests of a module."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from flask import Flask
 from pymongo import MongoClient
 
 from likes_api.app import create_app
 from likes_api.repository.client import connect
-from likes_api.repository.documents import Database, Document
+from likes_api.repository.documents import Document
 from likes_api.repository.embedded import EmbeddedMongod
 from tests.support import diaspora
 from tests.support.commands import CountedCommands
+from tests.support.diaspora import Pod
 from tests.support.documents import emptied_afterwards, named_database
 from tests.support.settings import settings
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """A small diaspora* pod: its database, as tests see it and as the application does, whose commands are counted."""
-
-    database: Database
-    observed: Database
-    app: Flask
-    counted: CountedCommands
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from likes_api.app import create_app
 from likes_api.repository.client import connect
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Target, TargetNotFound
-from tests.contracts.conftest import Pod
 from tests.support.diaspora import (
     ALICE,
     BOB,
@@ -28,6 +27,7 @@ from tests.support.diaspora import (
     SECRET,
     SHARED,
     UNLIKES,
+    Pod,
     Route,
     call,
     comment_on,

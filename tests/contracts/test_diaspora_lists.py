@@ -10,7 +10,6 @@ import pytest
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from likes_api.app import create_app
-from tests.contracts.conftest import Pod
 from tests.support.diaspora import (
     ALICE,
     BOB,
@@ -19,6 +18,7 @@ from tests.support.diaspora import (
     LISTS,
     PUBLIC,
     UNLIKES,
+    Pod,
     Route,
     call,
     set_likers,

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from likes_api.repository.tokens import TokenRepository
-from tests.contracts.conftest import Pod
 from tests.support.diaspora import (
     BOB,
     EVERY_SCOPE,
     HOUR,
     LISTS,
     ROUTES,
+    Pod,
     Route,
     call,
     likers,

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from likes_api.identity.bearer import Scope
 from likes_api.repository.documents import Database
 from likes_api.repository.tokens import TokenRepository
+from tests.support.commands import CountedCommands
 
 EVERY_SCOPE = frozenset(scope.value for scope in Scope)
 HOUR = timedelta(hours=1)
@@ -24,6 +25,16 @@ POSTS: Mapping[str, Mapping[str, Any]] = {
     SECRET: {"author": ALICE, "public": False},
     BOBS_OWN: {"author": BOB, "public": False, "visible_to": []},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A small diaspora* pod: its database, as tests see it and as the application does, whose commands are counted."""
+
+    database: Database
+    observed: Database
+    app: Flask
+    counted: CountedCommands
 
 
 @dataclass(frozen=True, slots=True)
