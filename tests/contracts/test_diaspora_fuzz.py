@@ -106,7 +106,9 @@ def test_list_is_answered_when_page_parameters_are_anything(
 
 @FUZZ
 @given(route=st.sampled_from(LISTS), query=any_bytes)
-def test_list_is_answered_when_the_query_is_anything_without_a_token(busy_pod: Pod, route: Route, query: bytes) -> None:
+def test_list_is_answered_when_the_query_is_anything_without_a_token(
+    busy_pod: Pod, token: str, route: Route, query: bytes
+) -> None:
     header = f"Bearer {token}"
     status, body = answer(busy_pod, route, HTTP_AUTHORIZATION=header, QUERY_STRING=query.decode("latin-1"))
     assert status == 200
