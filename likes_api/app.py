@@ -13,7 +13,7 @@ from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
-from likes_api.http import errors, limits, ops, query_string, request_log
+from likes_api.http import errors, limits, ops, request_log
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.repository.client import connect, deadline
@@ -59,8 +59,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(ops.create_blueprint(database))
     app.register_blueprint(_qa_votes(settings, database, limiter))
     app.register_blueprint(_diaspora(database))
-    wsgi_app = query_string.percent_encoded(_behind_proxies(app.wsgi_app, settings.trusted_proxies))
-    app.wsgi_app = _within_deadline(wsgi_app)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
 

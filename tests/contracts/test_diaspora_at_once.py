@@ -1,9 +1,11 @@
-"""Contract 3 when one person, or many, ask for the same at the same moment: in one process, and through gunicorn."""
+"""Contract 3 when one person, or many, ask for the same at one moment, and on a real gunicorn."""
 
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -117,3 +119,28 @@ def test_links_lead_on_and_tokens_are_read_when_a_real_server_is_asked(pod: Pod,
     assert requests.delete(f"{url}{LISTS[0].url()}", data={"access_token": token}, timeout=10).status_code == 204
     twice = requests.post(f"{url}{LISTS[0].url()}?access_token={token}", data={"access_token": token}, timeout=10)
     assert (twice.status_code, twice.json()["error"]) == (400, "invalid_request")
+
+
+def test_answer_is_in_the_dialect_when_a_request_is_one_that_no_client_library_sends(pod: Pod, url: str) -> None:
+    set_likers(pod.database, LISTS[0], [BOB])
+    path, bearer = LISTS[0].url().encode(), b"Authorization: Bearer " + token_of(pod.database).encode()
+    form = b"Content-Type: application/x-www-form-urlencoded"
+    too_long = b"Transfer-Encoding: chunked\r\n\r\n5000\r\n" + b"a" * 0x5000 + b"\r\n0"
+    for request, status, said in (
+        (b"GET " + path + b"?x=%FF%FE HTTP/1.1\r\nHost: x\r\n" + bearer, b"200", b'[{"guid":'),
+        (b"GET " + path + b" HTTP/1.1\r\nHost: xn--\r\n" + bearer, b"200", b'[{"guid":'),
+        (b"GET " + path + b" HTTP/1.0\r\n" + bearer, b"200", b'[{"guid":'),
+        (
+            b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n" + bearer + b"\r\n" + bearer,
+            b"400",
+            b'{"error":"invalid_request"',
+        ),
+        (b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + bearer + b"\r\n" + too_long, b"413", b'{"code":413,'),
+        (b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + form + b"\r\n" + too_long, b"413", b'{"code":413,'),
+    ):
+        with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as connection:
+            connection.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + b"\r\n\r\n")
+            answer = connection.makefile("rb").read()
+        assert answer.split(b" ")[1] == status, answer
+        assert said in answer
+    assert likers(pod.database, LISTS[0]) == [BOB]

@@ -260,14 +260,16 @@ def test_links_keep_other_parameters_when_they_are_odd(pod: Pod) -> None:
         assert pairs == [*kept, ("page", page)]
 
 
-@pytest.mark.parametrize("sent", [b'a=\xff\xfe<>"\\x', b"<>;rel=x", b"\xe2\x82\xac", b"a=" + b"\xff" * 3_900, b"%"])
-def test_link_is_well_formed_ascii_when_the_query_is_not(pod: Pod, sent: bytes) -> None:
+@pytest.mark.parametrize(
+    "sent", ['a=%FF%FE<>"\\x', "<>;rel=x", "%E2%82%AC", "a=" + "%FF" * 1_300, "%", "%0D%0AX-Evil:1"]
+)
+def test_link_is_one_well_formed_line_when_the_query_is_not(pod: Pod, sent: str) -> None:
     crowd(pod, LISTS[0], 40)
-    environment = {"QUERY_STRING": sent.decode("latin-1")}
-    response = call(pod.app, LISTS[0], token_of(pod.database), environ_overrides=environment)
+    response = call(pod.app, LISTS[0], token_of(pod.database), environ_overrides={"QUERY_STRING": sent})
     assert set(links(response)) == {"next"}
+    assert response.headers["Link"].isprintable()
     assert response.headers["Link"].isascii()
-    assert len(response.headers["Link"]) < 16_000
+    assert len(response.headers["Link"]) < 5_000
 
 
 def test_links_are_absolute_when_host_scheme_and_path_are_special(pod: Pod) -> None:
