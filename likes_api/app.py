@@ -11,10 +11,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from config.settings import Settings
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
+from likes_api.contracts.simple_likes import errors as simple_likes_errors
+from likes_api.contracts.simple_likes import routes as simple_likes_routes
 from likes_api.http import errors, limits, ops, request_log
+from likes_api.identity import csrf
 from likes_api.identity.caller import SessionAuthenticator
+from likes_api.identity.guest import GuestIds
 from likes_api.repository.client import connect, deadline
 from likes_api.repository.documents import Database
+from likes_api.repository.entries import EntryRepository
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.votes import VoteRepository
 
@@ -41,13 +46,17 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.url_map.merge_slashes = False  # an unknown URL is 404, not a redirect to a guess
+    csrf.register(app, _secrets(settings))
     limiter = limits.create_limiter(settings)
 
     request_log.register(app)
-    answer = errors.register(app, [qa_errors.DIALECT])
+    answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT])
     limits.register(app, limiter, answer)
     app.register_blueprint(ops.create_blueprint(database))
-    app.register_blueprint(_qa_votes(settings, database, limiter))
+    sessions = _sessions(settings, database)
+    app.register_blueprint(_qa_votes(settings, database, limiter, sessions))
+    app.register_blueprint(_simple_likes(settings, database, limiter, sessions))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
@@ -58,18 +67,42 @@ def _open_database(settings: Settings) -> Database:
     return connect(settings.mongodb_uri)[settings.mongodb_database]
 
 
-def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Blueprint:
-    sessions = SessionAuthenticator(
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    if not settings.secret_keys:
+        raise ValueError("LIKES_SECRET_KEY is not set")
+    return settings.secret_keys
+
+
+def _sessions(settings: Settings, database: Database) -> SessionAuthenticator:
+    return SessionAuthenticator(
         secrets=settings.nextauth_secrets,
         cookie_name=settings.nextauth_cookie,
         user_claims=settings.nextauth_user_claims,
         sessions=SessionRepository(database),
     )
+
+
+def _qa_votes(settings: Settings, database: Database, limiter: Limiter, sessions: SessionAuthenticator) -> Blueprint:
     return qa_routes.create_blueprint(
         VoteRepository(database, settings.qa_id_field),
         sessions,
         limiter,
         limit=settings.limits.qa_vote,
+        allowed_origins=frozenset(settings.cors_origins),
+    )
+
+
+def _simple_likes(
+    settings: Settings, database: Database, limiter: Limiter, sessions: SessionAuthenticator
+) -> Blueprint:
+    return simple_likes_routes.create_blueprint(
+        VoteRepository(database),
+        EntryRepository(database),
+        sessions,
+        GuestIds(_secrets(settings)[0]),
+        limiter,
+        limits=settings.limits,
+        guest_likes=settings.guest_likes,
         allowed_origins=frozenset(settings.cors_origins),
     )
 

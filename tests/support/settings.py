@@ -3,11 +3,16 @@
 from config.settings import Settings
 
 NEXTAUTH_SECRET = "a secret of the host application, 32+"
+SECRET_KEY = "a secret of this application: 32 bytes+"
 
 
 def settings(**environment: str) -> Settings:
     """Make settings from variables, ``LIKES_`` left out: ``settings(QA_ID_FIELD="id")``."""
     return Settings.from_environment(
-        {"LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET, "LIKES_RATELIMIT_ENABLED": "false"}
+        {
+            "LIKES_SECRET_KEY": SECRET_KEY,
+            "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
+            "LIKES_RATELIMIT_ENABLED": "false",
+        }
         | {f"LIKES_{name}": value for name, value in environment.items()}
     )

@@ -1,0 +1,148 @@
+"""The three routes of contract 2. Checks come in the order of ``CONTRACTS.md`` section 2."""
+
+from collections.abc import Container
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+from flask_limiter import Limiter
+
+from config.settings import Limits
+from likes_api.contracts.simple_likes import errors, policy, schemas
+from likes_api.http import json_body, origin
+from likes_api.identity import csrf
+from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.identity.guest import GuestIds, network
+from likes_api.repository.entries import EntryPolicy, EntryRepository
+from likes_api.repository.votes import VoteRepository
+from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
+
+
+def create_blueprint(
+    votes: VoteRepository,
+    entries: EntryRepository,
+    sessions: SessionAuthenticator,
+    guests: GuestIds,
+    limiter: Limiter,
+    *,
+    limits: Limits,
+    guest_likes: bool,
+    allowed_origins: Container[str],
+) -> Blueprint:
+    """Make the blueprint.
+
+    :param guest_likes: whether guests may like entries that do not say so themselves.
+    :param allowed_origins: origins besides our own whose pages may like.
+    """
+    keys = _Keys(guests)
+    blueprint = Blueprint("simple_likes", __name__, url_prefix="/!/simple-likes")
+
+    @blueprint.post("/<entry_id>/toggle")
+    def toggle(entry_id: str) -> dict[str, Any]:
+        _require_json()
+        _require_our_page(allowed_origins)
+        g.caller = _caller(sessions, guests)
+        return toggle_counted(entry_id)
+
+    @limiter.limit(limits.toggle_address, key_func=keys.address, scope="address")
+    @limiter.limit(limits.toggle_burst, key_func=keys.address, scope="burst")
+    @limiter.limit(limits.toggle_user, key_func=keys.user, scope="user")
+    @limiter.limit(limits.toggle_entry, key_func=keys.user_and_entry, scope="entry")
+    def toggle_counted(entry_id: str) -> dict[str, Any]:
+        target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
+        _require_body()
+        # Two round trips: what the entry's owner allows, and the vote. A JWT session costs none; a database session
+        # has cost one, to find the user.
+        try:
+            voter = _voter(entries.policy(target.id), guest_likes=guest_likes)
+            tally = votes.toggle(target, voter.id, Vote.UP)
+        except TargetNotFound:
+            raise errors.not_found() from None
+        return schemas.dump_answer(tally)
+
+    @blueprint.get("/status")
+    @limiter.limit(limits.status, key_func=keys.address)
+    def status() -> Response:
+        ids = schemas.load_ids(request.args.getlist("ids"))
+        caller = _caller(sessions, guests)
+        # One round trip, whatever the number of ids, and one to find the user of a database session.
+        tallies = votes.tallies(TargetKind.ENTRY, ids, caller.id if caller else None)
+        return _private(schemas.dump_status(ids, tallies))
+
+    @blueprint.get("/csrf-token")
+    def csrf_token() -> Response:
+        return _private({"csrf_token": csrf.issue()})
+
+    return blueprint
+
+
+class _Keys:
+    """What the limits count by, hashed: the counters keep no address and no user's id."""
+
+    def __init__(self, guests: GuestIds) -> None:
+        self._guests = guests
+
+    def address(self) -> str:
+        return self._guests.digest(network(request.remote_addr))
+
+    def user(self) -> str:
+        return self._guests.digest(self._user())
+
+    def user_and_entry(self) -> str:
+        view_arguments: dict[str, str] = request.view_args or {}
+        return self._guests.digest(f"{view_arguments['entry_id']}|{self._user()}")
+
+    def _user(self) -> str:
+        """Who has no valid session counts as the guest that they would be."""
+        caller: Caller | None = g.caller
+        return (caller or _guest(self._guests)).id
+
+
+def _caller(sessions: SessionAuthenticator, guests: GuestIds) -> Caller | None:
+    """Tell the user, or the guest where there is no session at all; ``None`` where there is an invalid one."""
+    try:
+        return sessions.authenticate(request.cookies) or _guest(guests)
+    except InvalidCredential:
+        return None
+
+
+def _guest(guests: GuestIds) -> Caller:
+    return guests.caller(request.remote_addr, request.headers.get("User-Agent", ""))
+
+
+def _voter(entry: EntryPolicy, *, guest_likes: bool) -> Caller:
+    try:
+        return policy.require_may_like(entry, g.caller, guest_likes=guest_likes)
+    except policy.Locked:
+        raise errors.locked() from None
+    except policy.LoginRequired:
+        raise errors.login_required() from None
+
+
+def _require_json() -> None:
+    try:
+        json_body.require_json(request)
+    except json_body.UnsupportedMediaType:
+        raise errors.not_json() from None
+
+
+def _require_our_page(allowed_origins: Container[str]) -> None:
+    if origin.is_foreign(request, allowed_origins):
+        raise errors.csrf_mismatch()
+    try:
+        csrf.check()
+    except csrf.CsrfMismatch:
+        raise errors.csrf_mismatch() from None
+
+
+def _require_body() -> None:
+    try:
+        json_body.require_json_or_nothing(request)
+    except json_body.InvalidJson:
+        raise errors.invalid_request() from None
+
+
+def _private(body: dict[str, Any]) -> Response:
+    """Answer with what is this visitor's own, and of this moment."""
+    response = jsonify(body)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
