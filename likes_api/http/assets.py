@@ -36,4 +36,5 @@ class Asset:
             f"public, max-age={VERSIONED_SECONDS}, immutable" if versioned else f"public, max-age={PLAIN_SECONDS}"
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
