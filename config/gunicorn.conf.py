@@ -14,7 +14,7 @@ except SettingsError as error:
 
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "gthread"
+worker_class = "likes_api.http.worker.BalancedThreadWorker"
 threads = _settings.threads
 
 # Longer than a browser or an nginx upstream waits between two requests of one page.

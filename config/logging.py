@@ -7,8 +7,8 @@ CONFIGURATION: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {
         "json": {
-            "class": "pythonjsonlogger.json.JsonFormatter",
-            "format": "%(levelname)s %(name)s %(message)s",
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "%(levelname)s %(name)s %(process)d %(message)s",
             "rename_fields": {"levelname": "level", "name": "logger"},
             "timestamp": True,
         }

@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
-from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError, tied_to_this_process
+from likes_api.child_process import tied_to_this_process
+from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_DEATHS = 5

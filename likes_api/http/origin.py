@@ -4,7 +4,7 @@ Flask-WTF's own check wants a ``Referer``, which curl over https does not send; 
 every POST (Fetch standard, "HTTP-network-or-cache fetch").
 """
 
-from collections.abc import Container
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from flask import Request
@@ -12,16 +12,18 @@ from flask import Request
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def is_foreign(request: Request, allowed: Container[str]) -> bool:
+def is_foreign(request: Request, allowed: Iterable[str]) -> bool:
     """Tell whether ``Origin`` is present and neither this host nor among ``allowed``.
 
     A client that sends none (curl, a server) is not a browser on a foreign page. ``null``, the origin of sandboxed
-    frames and local files, is foreign.
+    frames and local files, is foreign. Letter case and a scheme's own port make no difference.
     """
     origin = request.headers.get("Origin")
-    if origin is None or origin in allowed:
+    if origin is None:
         return False
-    return _endpoint(origin) != _endpoint(f"{request.scheme}://{request.host}")
+    ours = _endpoint(f"{request.scheme}://{request.host}")
+    theirs = _endpoint(origin)
+    return theirs is None or theirs not in {ours, *map(_endpoint, allowed)}
 
 
 def _endpoint(origin: str) -> tuple[str, str | None, int | None] | None:

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NoReturn, TypeGuard
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -30,6 +31,9 @@ from joserfc.jwk import OctKey
 
 CLOCK_TOLERANCE = 15
 """Seconds by which this server's clock may differ from the application's; next-auth allows the same."""
+
+REMEMBERED_TOKENS = 1024
+"""Tokens that each process keeps decrypted; at 16 KiB for the longest, 16 MiB at the very most."""
 
 _GCM = "A256GCM"
 _CBC = "A256CBC-HS512"
@@ -72,6 +76,9 @@ class JwtSessions:
 
     def __init__(self, secrets: Sequence[str], cookie_names: Iterable[str], user_claims: Sequence[str]) -> None:
         self._user_claims = tuple(user_claims)
+        # A browser sends the same token with every request. What it says never changes; only whether it is current
+        # does, and that is asked each time.
+        self._claims = lru_cache(REMEMBERED_TOKENS)(self._read)
         self._keys = {(name, enc): tuple(_keys(secrets, name, enc)) for name in cookie_names for enc in _KEY_BYTES}
 
     def user_of(self, token: str, cookie_name: str, now: datetime) -> str | None:
@@ -80,15 +87,18 @@ class JwtSessions:
         :param cookie_name: the cookie it came in, ``__Secure-`` included; v5 binds tokens to it.
         :param now: the time, with a time zone.
         """
+        claims = self._claims(token, cookie_name)
+        return self._user(claims) if _is_current(claims, int(now.timestamp())) else None
+
+    def _read(self, token: str, cookie_name: str) -> Mapping[str, object]:
+        """Decrypt a token to its claims, whatever the time; to none where it is malformed or foreign."""
         header = _header(token)
-        if header is None:
-            return None
-        for key in self._candidates(cookie_name, header):
-            plaintext = _decrypted(token, key)
-            if plaintext is not None:
-                claims = _json_object(plaintext)
-                return self._user(claims) if _is_current(claims, int(now.timestamp())) else None
-        return None
+        if header is not None:
+            for key in self._candidates(cookie_name, header):
+                plaintext = _decrypted(token, key)
+                if plaintext is not None:
+                    return _json_object(plaintext)
+        return {}
 
     def _candidates(self, cookie_name: str, header: _Header) -> tuple[OctKey, ...]:
         """Choose the key that the header names, or all that could fit where it names none of ours."""

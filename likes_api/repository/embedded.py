@@ -7,17 +7,12 @@ need an absolute path, and get a short alias of a deep directory.
 """
 
 import fcntl
-import importlib.util
 import os
-import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Self
@@ -27,87 +22,28 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from likes_api.child_process import tied_to_this_process
+from likes_api.repository.mongod_binary import EmbeddedMongoError, find_mongod
+
+__all__ = ["DataDirectoryInUse", "EmbeddedMongoError", "EmbeddedMongod", "find_mongod"]
+
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+_CLAIM_SECONDS = 2.0
 _POLL_SECONDS = 0.02
 _ADDRESS_BYTES = 107  # sun_path of unix(7), without the NUL
 _SOCKET = "mongod.sock"
-_OLDEST = (6, 0)
-_ADVICE = (
-    "Set LIKES_MONGODB_URI to a MongoDB of your own, or LIKES_MONGOD to a mongod 6.0 or newer, "
-    "or install the extra 'embedded' (Linux x86-64; needs libcurl4 and OpenSSL 3)."
-)
-# The prctl(2) belongs between fork and exec. A preexec_fn may deadlock where there are threads, this cannot.
-# A parent that died before the call sends no signal any more, hence the look at getppid.
-_TIED = """\
-import ctypes, os, sys
-PR_SET_PDEATHSIG = 1
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(sys.argv[1]))
-if os.getppid() != int(sys.argv[2]):
-    sys.exit("the parent is gone")
-try:
-    os.execvp(sys.argv[3], sys.argv[3:])
-except OSError as error:
-    sys.exit(f"cannot run {sys.argv[3]}: {error}")
-"""
 
 
-class EmbeddedMongoError(Exception):
-    """Say why no private MongoDB can be had, and what to do instead."""
+class DataDirectoryInUse(EmbeddedMongoError):
+    """Say that another process runs a mongod on the data directory, and at which ``uri`` it is, or will be at once."""
 
-
-def tied_to_this_process(command: Sequence[str]) -> list[str]:
-    """Wrap a command so that it gets SIGTERM when this process dies, however it dies.
-
-    Linux sends the signal when the *thread* that started the command ends: start it from one that stays.
-    """
-    return [sys.executable, "-I", "-S", "-c", _TIED, str(int(signal.SIGTERM)), str(os.getpid()), *command]
-
-
-def find_mongod(explicit: Path | None) -> Path:
-    """Return a mongod that runs: the given one, else the one on PATH, else the one of the wheel.
-
-    :raises EmbeddedMongoError: there is none; the message gives the reason for each that was tried.
-    """
-    candidates = _installed() if explicit is None else iter([explicit])
-    faults = []
-    for candidate in candidates:
-        fault = _fault(candidate)
-        if fault is None:
-            return candidate.absolute()
-        faults.append(f"{candidate}: {fault}")
-    reasons = "; ".join(faults) or "none on PATH, none among the installed packages"
-    raise EmbeddedMongoError(f"No mongod to run ({reasons}). {_ADVICE}")
-
-
-def _installed() -> Iterator[Path]:
-    on_path = shutil.which("mongod")
-    if on_path is not None:
-        yield Path(on_path)
-    package = importlib.util.find_spec("fiftyone")  # finds, does not import
-    for location in (package and package.submodule_search_locations) or ():
-        binary = Path(location, "db", "bin", "mongod")
-        if binary.is_file():
-            yield binary
-
-
-def _fault(binary: Path) -> str | None:
-    """Return why this mongod cannot be used, in the words of the loader where it speaks; None if it can."""
-    command = [str(binary.absolute()), "--version"]
-    try:
-        if binary.is_file() and not os.access(binary, os.X_OK):
-            binary.chmod(binary.stat().st_mode | 0o111)  # some installers of wheels drop the bit
-        run = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    if run.returncode != 0:
-        return run.stderr.strip() or f"ended with code {run.returncode}"
-    version = re.search(r"db version v(\d+)\.(\d+)", run.stdout)
-    if version is None:
-        return "is not a mongod"
-    if (int(version[1]), int(version[2])) < _OLDEST:
-        return f"is version {version[1]}.{version[2]}, 6.0 or newer is needed"
-    return None
+    def __init__(self, data_dir: Path, uri: str) -> None:
+        super().__init__(
+            f"The data directory {data_dir} is in use by another likes-api. "
+            "Stop that one, or set LIKES_DATA_DIR to another directory."
+        )
+        self.uri = uri
 
 
 class EmbeddedMongod:
@@ -123,7 +59,7 @@ class EmbeddedMongod:
         self._directory = self._data_dir / "mongodb"
         self._log = self._directory / "mongod.log"
         self._cache_gb = cache_gb
-        self._claim: IO[bytes] | None = None
+        self._claim: IO[str] | None = None
         self._alias: Path | None = None
         self._socket = self._directory / _SOCKET
         self._process: subprocess.Popen[bytes] | None = None
@@ -162,11 +98,15 @@ class EmbeddedMongod:
     def start(self) -> str:
         """Start mongod, wait until it takes writes, and return its URI.
 
-        :raises EmbeddedMongoError: the directory is unusable or taken, or mongod does not come up.
+        :raises DataDirectoryInUse: another process has it.
+        :raises EmbeddedMongoError: the directory is unusable, or mongod does not come up.
         """
-        self._claim_directory()
+        claim = self._claim = self._claim_directory()
         try:
             self._shorten_socket()
+            claim.truncate(0)
+            claim.write(self.uri)
+            claim.flush()
             return self.restart()
         except OSError as error:
             self.stop()
@@ -203,22 +143,19 @@ class EmbeddedMongod:
             self._claim.close()
             self._claim = None
 
-    def _claim_directory(self) -> None:
+    def _claim_directory(self) -> IO[str]:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._directory.chmod(0o700)
-            claim = (self._directory / "likes-api.lock").open("ab")
+            claim = (self._directory / "likes-api.lock").open("a+")
         except OSError as error:
             raise EmbeddedMongoError(f"Cannot use the data directory {self._data_dir}: {error}.") from error
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            claim.close()
-            raise EmbeddedMongoError(
-                f"The data directory {self._data_dir} is in use by another likes-api. "
-                "Stop that one, or set LIKES_DATA_DIR to another directory."
-            ) from None
-        self._claim = claim
+            with claim:
+                raise DataDirectoryInUse(self._data_dir, _written(claim)) from None
+        return claim
 
     def _shorten_socket(self) -> None:
         self._socket = self._directory / _SOCKET
@@ -309,6 +246,17 @@ class EmbeddedMongod:
         except subprocess.TimeoutExpired:
             process.kill()  # the journal is made for it
             process.wait()
+
+
+def _written(claim: IO[str]) -> str:
+    """Return the URI that the owner of a data directory writes down as soon as it has claimed it."""
+    deadline = time.monotonic() + _CLAIM_SECONDS
+    while time.monotonic() < deadline:
+        claim.seek(0)
+        if uri := claim.read():
+            return uri
+        time.sleep(_POLL_SECONDS)
+    raise EmbeddedMongoError(f"The owner of {claim.name} does not say where its mongod is.")
 
 
 def _takes_writes(admin: Database[dict[str, Any]]) -> bool:

@@ -22,7 +22,7 @@ from pymongo import MongoClient, WriteConcern
 
 import likes_api
 from likes_api.repository import embedded
-from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError, find_mongod
+from likes_api.repository.embedded import DataDirectoryInUse, EmbeddedMongod, EmbeddedMongoError, find_mongod
 
 SOURCE = Path(likes_api.__file__).parents[1]
 OWNER = """\
@@ -192,13 +192,14 @@ def test_stop_kills_mongod_when_it_does_not_react(
     assert not is_alive(pid)
 
 
-def test_start_names_the_directory_when_another_process_uses_it(
+def test_start_names_the_directory_and_its_uri_when_another_process_uses_it(
     binary: Path, tmp_path: Path, owner: subprocess.Popen[str]
 ) -> None:
     assert owner.stdout is not None
     _pid, uri = owner.stdout.readline().split()
-    with pytest.raises(EmbeddedMongoError) as refusal:
+    with pytest.raises(DataDirectoryInUse) as refusal:
         EmbeddedMongod(binary, tmp_path).start()
+    assert refusal.value.uri == uri
     assert str(tmp_path) in str(refusal.value)
     assert "LIKES_DATA_DIR" in str(refusal.value)
     write(uri)  # the first is unharmed
@@ -227,6 +228,9 @@ def test_mongod_gets_a_short_address_when_the_directory_is_200_characters_deep(b
         write(mongod.uri)
         alias = Path(unquote(mongod.uri.removeprefix("mongodb://").partition("/")[0])).parents[1]
         assert stat.S_IMODE(alias.stat().st_mode) == 0o700
+        with pytest.raises(DataDirectoryInUse) as refusal:
+            EmbeddedMongod(binary, directory).start()
+        assert refusal.value.uri == mongod.uri
     assert not alias.exists()
     with EmbeddedMongod(binary, directory) as mongod:
         assert count(mongod.uri) == 1

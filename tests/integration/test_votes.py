@@ -13,6 +13,7 @@ from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
 from tests.support.commands import CountedCommands
+from tests.support.documents import emptied_afterwards, named_database
 from tests.support.vote_suite import QUESTION, VoteRepositorySuite, before
 
 UP, DOWN = Vote.UP, Vote.DOWN
@@ -20,6 +21,18 @@ UP, DOWN = Vote.UP, Vote.DOWN
 
 class TestVotesOnMongoDB(VoteRepositorySuite):
     """Everything, without gaps; the fixture ``database`` is the real one."""
+
+
+@pytest.fixture(scope="module")
+def module_database(client: MongoClient[Document]) -> Iterator[Database]:
+    with named_database(client) as database:
+        yield database
+
+
+@pytest.fixture
+def database(module_database: Database) -> Iterator[Database]:
+    with emptied_afterwards(module_database):
+        yield module_database
 
 
 @pytest.fixture(scope="module")
@@ -119,5 +132,6 @@ def test_arrays_stay_on_the_server_when_votes_are_answered(mongod: EmbeddedMongo
         assert votes.toggle(popular, "ada", UP) == Tally(5_001, 0, UP)
         assert votes.set(popular, "ada", UP) == (Tally(5_001, 0, UP), False)
         assert votes.tally(popular, "ada") == Tally(5_001, 0, UP)
-    assert len(answers.replies) == 4
-    assert max(len(bson.encode(reply)) for reply in answers.replies) < 1_000
+        sizes = [len(bson.encode(reply)) for reply in answers.replies]
+    assert len(sizes) == 4
+    assert max(sizes) < 1_000

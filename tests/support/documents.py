@@ -1,7 +1,11 @@
 """Look at the documents themselves, past the code that is tested."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
+
+from pymongo import MongoClient
 
 from likes_api.repository.documents import Database, Document
 
@@ -9,11 +13,28 @@ TARGET_COLLECTIONS = ("questions", "messages", "entries", "posts", "comments")
 _HALVES = (("likedBy", "upvotes"), ("dislikedBy", "downvotes"))
 
 
-def snapshot(database: Database) -> dict[str, list[Document]]:
-    """Read the whole database, so that two moments can be compared.
+@contextmanager
+def named_database(client: MongoClient[Document]) -> Iterator[Database]:
+    """Give a new database that several tests share: dropping one takes the server 0.1 s."""
+    name = f"test_{uuid4().hex}"
+    try:
+        yield client[name]
+    finally:
+        client.drop_database(name)
 
-    The limiter's counters, which a refused request may move, live in databases of their own.
-    """
+
+@contextmanager
+def emptied_afterwards(database: Database) -> Iterator[None]:
+    """Leave no documents to the next test."""
+    try:
+        yield
+    finally:
+        for name in database.list_collection_names():
+            database[name].delete_many({})
+
+
+def snapshot(database: Database) -> dict[str, list[Document]]:
+    """Read the whole database, so that two moments can be compared."""
     return {name: list(database[name].find().sort("_id")) for name in sorted(database.list_collection_names())}
 
 

@@ -15,7 +15,7 @@ from typing import IO
 
 import requests
 
-from likes_api.repository.embedded import tied_to_this_process
+from likes_api.child_process import tied_to_this_process
 
 ROOT = Path(__file__).parents[2]
 SECRET_KEY = "a secret for tests only of 32 bytes or more"
@@ -23,7 +23,7 @@ START_SECONDS = 20.0
 # Longer than gunicorn's graceful_timeout (config/gunicorn.conf.py).
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
-_COMMAND = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
 
 
 class ServerError(Exception):
@@ -82,7 +82,7 @@ def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tupl
     variables = server_environment({"LIKES_BIND": f"127.0.0.1:{port}"} | environment)
     # Tied: a pytest that is killed leaves no gunicorn behind.
     process = subprocess.Popen(
-        tied_to_this_process(_COMMAND), cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        tied_to_this_process(COMMAND), cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log
     )
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + START_SECONDS

@@ -2,8 +2,9 @@
 
 from config.settings import Settings
 
-NEXTAUTH_SECRET = "a secret of the host application, 32+"
-SECRET_KEY = "a secret of this application: 32 bytes+"
+# Without a comma, which would make it two.
+NEXTAUTH_SECRET = "a secret of the host application of tests"
+SECRET_KEY = "a secret of this application for tests"
 
 
 def settings(**environment: str) -> Settings:

@@ -1,6 +1,6 @@
 """The one route of contract 1. Checks come in the order of ``CONTRACTS.md`` section 1."""
 
-from collections.abc import Container
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, g, request
@@ -19,7 +19,7 @@ def create_blueprint(
     limiter: Limiter,
     *,
     limit: str,
-    allowed_origins: Container[str],
+    allowed_origins: Iterable[str],
 ) -> Blueprint:
     """Make the blueprint.
 

@@ -7,8 +7,6 @@ from tests.support.vote_suite import VoteRepositorySuite
 
 
 class TestVotesOnMongomock(VoteRepositorySuite):
-    gaps = {}
-
     @pytest.fixture
     def database(self, mock_database: Database) -> Database:
         return mock_database

@@ -1,0 +1,288 @@
+"""Contract 1 as gunicorn serves it: long bodies, limits across workers, a database that goes away, bad settings."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+import requests
+from pymongo import MongoClient
+
+from likes_api.repository.documents import Database, Document
+from likes_api.repository.embedded import EmbeddedMongod, find_mongod
+from tests.support.documents import named_database, snapshot
+from tests.support.qa_votes import BALLOT, URL, session_of
+from tests.support.server import COMMAND, ROOT, Server, running_server, server_environment, started_server
+from tests.support.settings import NEXTAUTH_SECRET
+
+ANSWER_SECONDS = 3.0
+
+
+def headers(user: str = "ada") -> dict[str, str]:
+    return {"Content-Type": "application/json", "Cookie": session_of(user)}
+
+
+def vote(url: str, user: str = "ada") -> requests.Response:
+    return requests.post(url + URL, json=BALLOT, headers=headers(user), timeout=10)
+
+
+@pytest.fixture(scope="module")
+def database(client: MongoClient[Document]) -> Iterator[Database]:
+    with named_database(client) as database:
+        database["questions"].insert_one({"_id": "q_123"})
+        yield database
+
+
+@pytest.fixture(scope="module")
+def url(mongod: EmbeddedMongod, database: Database) -> Iterator[str]:
+    """gunicorn with two workers and three votes an hour."""
+    variables = {
+        "LIKES_MONGODB_URI": mongod.uri,
+        "LIKES_MONGODB_DATABASE": database.name,
+        "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
+        "LIKES_LIMIT_QA_VOTE": "3/hour",
+    }
+    with running_server(variables) as url:
+        yield url
+
+
+# -- Bodies and headers on the wire
+
+
+def chunks(total: int) -> Iterator[bytes]:
+    for _ in range(total // 50_000):
+        yield b"[" * 50_000
+
+
+@pytest.mark.parametrize("body", [lambda: b"[" * 10_000_000, lambda: chunks(10_000_000)], ids=["plain", "chunked"])
+@pytest.mark.parametrize(("user", "status"), [("ada", 413), ("", 401)])
+def test_long_body_is_refused_when_sent_plain_or_chunked(
+    url: str, database: Database, body: Callable[[], bytes], user: str, status: int
+) -> None:
+    before = snapshot(database)
+    given = headers(user) if user else {}
+    try:
+        response = requests.post(url + URL, data=body(), headers=given, timeout=10)
+    except requests.ConnectionError:
+        # The server answered and closed while we were still sending; what it said was lost on the way.
+        response = None
+    if response is not None:
+        assert response.status_code == status
+        assert list(response.json()) == ["error"]
+    assert snapshot(database) == before
+    assert requests.get(f"{url}/healthz", timeout=5).ok
+
+
+def test_long_chunked_body_is_answered_413_when_the_client_reads_while_it_sends(url: str) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers().items())
+    with connection(url) as wire:
+        wire.sendall(f"POST {URL} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n{head}\r\n".encode())
+        wire.sendall(b"4e20\r\n" + b"[" * 20_000 + b"\r\n")
+        answer = wire.recv(4_096)
+    assert b" 413 " in answer.splitlines()[0]
+    assert b'{"error":"Request entity too large"}' in answer
+
+
+def test_chunked_ballot_counts_as_any_other(url: str) -> None:
+    parts = iter([b'{"targetId":"unknown",', b'"targetType":"question"}'])
+    response = requests.post(url + URL, data=parts, headers=headers(uuid4().hex), timeout=5)
+    assert (response.status_code, response.json()) == (404, {"error": "Not found"})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x00\xa5",
+        b"POST /api/likes\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\nCookie: " + b"a" * 20_000 + b"\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"POST /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\nX-Request-ID: a\0b\r\n\r\n",
+        b"POST /api/likes HTTP/1.1\r\nHost: x\r\nCookie: next-auth.session-token=\xff\r\n\r\n",
+    ],
+)
+def test_nonsense_on_the_wire_is_refused_and_the_server_goes_on(url: str, database: Database, request_: bytes) -> None:
+    before = snapshot(database)
+    with connection(url) as wire:
+        wire.sendall(request_)
+        wire.shutdown(socket.SHUT_WR)
+        answer = wire.recv(65_536)
+    assert not answer or answer.split(b" ")[1].startswith(b"4")
+    assert b"Traceback" not in answer
+    assert snapshot(database) == before
+    assert requests.get(f"{url}/healthz", timeout=5).ok
+
+
+def connection(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5)
+
+
+def test_limit_holds_for_all_workers_together(url: str, database: Database) -> None:
+    user = uuid4().hex
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: vote(url, user), range(24)))
+    accepted = [answer.status_code for answer in answers].count(200)
+    assert accepted == 3
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert all(int(each.headers["Retry-After"]) > 0 for each in answers if each.status_code == 429)
+
+
+# -- The database goes away
+
+
+@pytest.fixture
+def own_mongod(tmp_path: Path) -> Iterator[EmbeddedMongod]:
+    """A mongod that a test may maltreat."""
+    with EmbeddedMongod(find_mongod(None), tmp_path) as mongod:
+        with MongoClient[Document](mongod.uri) as client:
+            client["likes"]["questions"].insert_one({"_id": "q_123"})
+        yield mongod
+
+
+@pytest.fixture
+def server(own_mongod: EmbeddedMongod) -> Iterator[Server]:
+    with started_server({"LIKES_MONGODB_URI": own_mongod.uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}) as server:
+        yield server
+
+
+def assert_like_fails_in_time(url: str, user: str = "ada") -> None:
+    began = time.monotonic()
+    response = vote(url, user)
+    assert (response.status_code, response.json()) == (500, {"error": "Like failed"})
+    assert time.monotonic() - began < ANSWER_SECONDS
+
+
+def assert_recovers(url: str) -> None:
+    deadline = time.monotonic() + 10
+    while vote(url, "bob").status_code != 200:
+        assert time.monotonic() < deadline, "no vote was taken within 10 s"
+        time.sleep(0.1)
+    assert vote(url, "carol").status_code == 200
+
+
+def workers(server: Server) -> list[str]:
+    return Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed", "frozen"])
+def test_vote_fails_within_3_seconds_and_succeeds_again_when_the_database_was_away(
+    own_mongod: EmbeddedMongod, server: Server, how: str
+) -> None:
+    assert vote(server.url).json()["upvotes"] == 1
+    started = workers(server)
+    assert own_mongod.pid is not None
+    if how == "stopped":
+        os.kill(own_mongod.pid, signal.SIGTERM)
+    else:
+        os.kill(own_mongod.pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while how != "frozen" and own_mongod.is_running() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        for _ in range(2):
+            assert_like_fails_in_time(server.url)
+        assert requests.get(f"{server.url}/healthz", timeout=1).ok
+        assert requests.get(f"{server.url}/readyz", timeout=2).status_code == 503
+        assert requests.post(server.url + URL, timeout=1).status_code == 401
+    finally:
+        if how == "frozen":
+            os.kill(own_mongod.pid, signal.SIGCONT)
+    if how != "frozen":
+        own_mongod.restart()
+    assert_recovers(server.url)
+    assert workers(server) == started
+
+
+def test_all_votes_fail_within_3_seconds_when_many_users_vote_while_the_database_is_frozen(
+    own_mongod: EmbeddedMongod, server: Server
+) -> None:
+    assert own_mongod.pid is not None
+    vote(server.url)
+    os.kill(own_mongod.pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            for done in [pool.submit(assert_like_fails_in_time, server.url, f"u{number}") for number in range(16)]:
+                done.result()
+    finally:
+        os.kill(own_mongod.pid, signal.SIGCONT)
+    assert_recovers(server.url)
+
+
+def test_server_starts_and_recovers_when_the_database_comes_up_after_it(tmp_path: Path) -> None:
+    mongod = EmbeddedMongod(find_mongod(None), tmp_path)
+    uri = mongod.start()
+    with MongoClient[Document](uri) as client:
+        client["likes"]["questions"].insert_one({"_id": "q_123"})
+    mongod.stop()
+    with running_server({"LIKES_MONGODB_URI": uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}) as url:
+        assert_like_fails_in_time(url)
+        with mongod:
+            assert_recovers(url)
+
+
+# -- Bad settings
+
+
+def refused_start(**variables: str) -> str:
+    """Return what gunicorn says when it refuses its settings, which it must at once and with exit code 1."""
+    run = subprocess.run(
+        COMMAND, cwd=ROOT, env=server_environment(variables), capture_output=True, text=True, timeout=10, check=False
+    )
+    assert run.returncode == 1, run.stderr
+    assert "Booting worker" not in run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def test_gunicorn_names_every_bad_setting_and_no_value_when_it_refuses_to_start() -> None:
+    bad = {
+        "LIKES_MONGODB_URI": "mysql://tell-nobody@db",
+        "LIKES_MONGODB_DATABASE": "tell nobody/1",
+        "LIKES_SECRET_KEY": "tell-nobody-2",
+        "LIKES_THREADS": "tell-nobody-3",
+        "LIKES_BIND": "tell-nobody-4",
+        "LIKES_TRUSTED_PROXIES": "-1",
+        "LIKES_CORS_ORIGINS": "tell-nobody-5",
+        "LIKES_QA_ID_FIELD": "$tell-nobody-6",
+        "LIKES_RATELIMIT_ENABLED": "tell-nobody-7",
+        "LIKES_LIMIT_QA_VOTE": "tell-nobody-8",
+    }
+    said = refused_start(**bad)
+    lines = [line.partition(":")[0] for line in said.splitlines()]
+    assert lines == ["likes-api", *sorted(bad)]
+    assert "tell" not in said
+    assert "Traceback" not in said
+
+
+def test_gunicorn_names_what_is_missing_when_nothing_is_set() -> None:
+    said = refused_start(LIKES_SECRET_KEY="")
+    assert said.startswith("likes-api: bad settings\nLIKES_MONGODB_URI: Required")
+    assert "LIKES_SECRET_KEY: Required" in refused_start(LIKES_MONGODB_URI="mongodb://db", LIKES_SECRET_KEY="")
+
+
+def test_request_log_is_json_lines_without_what_must_not_be_told(url: str, mongod: EmbeddedMongod) -> None:
+    variables = {"LIKES_MONGODB_URI": mongod.uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}
+    with started_server(variables) as server:
+        requests.post(
+            f"{server.url}{URL}?token=tell-nobody",
+            json=BALLOT,
+            headers=headers("tell-nobody") | {"X-Request-ID": "known-id", "X-Forwarded-For": "192.0.2.77"},
+            timeout=5,
+        )
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    mine = [line for line in lines if line.get("request_id") == "known-id"]
+    assert [(line["method"], line["route"], line["status"]) for line in mine] == [("POST", URL, 404)]
+    said = json.dumps(lines)
+    for secret in ("tell-nobody", "192.0.2.77", session_of("tell-nobody"), NEXTAUTH_SECRET, '127.0.0.1"'):
+        assert secret not in said
