@@ -10,7 +10,7 @@ const TIMEOUT_MS = 10_000; // the server answers within 3.5 s, or not at all
 const TEXTS = {
   like: "Like", liked: "Liked. Likes: {n}.", unliked: "No longer liked. Likes: {n}.", missing: "Not available",
   votes: "Votes", up: "Vote up", down: "Vote down", voted: "Up: {up}, down: {down}.",
-  0: "No connection. Please try again.", 401: "Please sign in first.", 403: "Closed: no votes are taken here.",
+  0: "No answer from the server. Please try again.", 401: "Please sign in first.", 403: "Likes are closed here.",
   404: "This is no longer here.", 419: "Please allow cookies, then reload the page.",
   429: "Too many at once. Please try again in {n} s.", other: "That did not work. Please try again.",
 };
@@ -18,17 +18,11 @@ const TEXTS = {
 const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`
 :host {
-  --_like: var(--like-accent, #cf1f4b); --_up: var(--vote-up-accent, #14763d); --_down: var(--vote-down-accent, #a5480b);
+  --_like: var(--like-accent, light-dark(#cf1f4b, #ff7795));
+  --_up: var(--vote-up-accent, light-dark(#14763d, #58cf8a));
+  --_down: var(--vote-down-accent, light-dark(#a5480b, #ffa061));
   display: inline-flex; flex-wrap: wrap; align-items: center; gap: .35em .6em; vertical-align: middle;
   color: var(--like-color, inherit);
-}
-:host([theme="dark"]) {
-  --_like: var(--like-accent, #ff7795); --_up: var(--vote-up-accent, #58cf8a); --_down: var(--vote-down-accent, #ffa061);
-}
-@media (prefers-color-scheme: dark) {
-  :host(:not([theme="light"])) {
-    --_like: var(--like-accent, #ff7795); --_up: var(--vote-up-accent, #58cf8a); --_down: var(--vote-down-accent, #ffa061);
-  }
 }
 :host([hidden]) { display: none }
 [part~="group"] { display: inline-flex; gap: var(--vote-gap, .4em) }
@@ -175,7 +169,6 @@ const element = (name, attributes, ...children) => {
 
 /** What both elements share: buttons with a count, one line that is read out, one request at a time. */
 class Reaction extends HTMLElement {
-  static texts = { ...TEXTS };
   #message = element("span", { part: "message", role: "status", class: "unseen" });
   #clearing;
   busy = false;
@@ -260,6 +253,7 @@ const tabs = new BroadcastChannel("like-button");
 let loadedAt = Date.now();
 
 class LikeButton extends Reaction {
+  static texts = { ...TEXTS }; // for a page to translate
   static observedAttributes = ["entry", "base", "label"];
   #button = this.makeButton("like", HEART, () => this.toggle());
   #expecting = false;
@@ -285,7 +279,8 @@ class LikeButton extends Reaction {
 
   attributeChangedCallback(name, before, after) {
     if (!this.isConnected || before === after) return;
-    name === "label" ? this.show(this.state) : this.#reset();
+    if (name === "label") this.show(this.state);
+    else this.#reset();
   }
 
   #reset() {
@@ -326,8 +321,12 @@ class LikeButton extends Reaction {
     const told = ({ count, liked }) => this.text(liked ? "liked" : "unliked", { n: count.toLocaleString() });
     const error = await this.change(hoped, send, told);
     // Without an answer the vote may have been taken or not.
-    if (error) error.status && error.status < 500 || this.load();
-    else share({ key, state: this.state }), tabs.postMessage({ key, state: this.state });
+    if (error) {
+      if (!error.status || error.status >= 500) this.load();
+      return;
+    }
+    share({ key, state: this.state });
+    tabs.postMessage({ key, state: this.state });
   }
 
   hear(state) {
@@ -345,7 +344,7 @@ tabs.onmessage = ({ data }) => share(data);
 
 function reload() {
   loadedAt = Date.now();
-  for (const button of connected) button.busy || button.load();
+  for (const button of connected) if (!button.busy) button.load();
 }
 addEventListener("pageshow", (event) => event.persisted && reload());
 document.addEventListener("visibilitychange", () => {
@@ -353,6 +352,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 class VoteButtons extends Reaction {
+  static texts = { ...TEXTS, 403: "Votes are not taken from this site." };
   static observedAttributes = ["target", "type", "upvotes", "downvotes", "vote"];
   #up = this.makeButton("up", ARROWS.up, () => this.cast("up"));
   #down = this.makeButton("down", ARROWS.down, () => this.cast("down"));
