@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -94,9 +95,19 @@ class _PathField(fields.Field[Path]):
 
 def _limit(value: str) -> None:
     try:
-        parse_many(value)
+        items = parse_many(value)
     except ValueError:
         raise ValidationError("Not a rate limit; write one like 60/minute or 10 per 10 seconds.") from None
+    if any(item.amount < 1 for item in items):
+        raise ValidationError("Not a rate limit; it lets at least one request through.")
+
+
+def _storage_uri(value: str) -> None:
+    scheme = urlsplit(value).scheme
+    if scheme not in {"memory", "mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
+        raise ValidationError("Not a storage; write memory://, mongodb://... or redis://...")
+    if scheme.startswith("redis") and find_spec("redis") is None:
+        raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
 
 
 def _mongodb_uri(value: str) -> None:
@@ -150,7 +161,9 @@ class _SettingsSchema(Schema):
     cors_origins = _CommaSeparated(data_key="LIKES_CORS_ORIGINS", load_default=(), validate=_origins)
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
-    ratelimit_storage_uri = fields.String(data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None)
+    ratelimit_storage_uri = fields.String(
+        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_storage_uri
+    )
     limit_toggle_address = fields.String(
         data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=_limit
     )

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
-from flask_limiter import Limiter
 
 from config.settings import Limits
 from likes_api.contracts.simple_likes import errors, policy, schemas
 from likes_api.http import json_body, origin
+from likes_api.http.limits import RateLimits, Rule
 from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
 from likes_api.identity.guest import GuestIds, network
@@ -22,7 +22,7 @@ def create_blueprint(
     entries: EntryRepository,
     sessions: SessionAuthenticator,
     guests: GuestIds,
-    limiter: Limiter,
+    rate_limits: RateLimits,
     *,
     limits: Limits,
     guest_likes: bool,
@@ -43,10 +43,12 @@ def create_blueprint(
         g.caller = _caller(sessions, guests)
         return toggle_counted(entry_id)
 
-    @limiter.limit(limits.toggle_address, key_func=keys.address, scope="address")
-    @limiter.limit(limits.toggle_burst, key_func=keys.address, scope="burst")
-    @limiter.limit(limits.toggle_user, key_func=keys.user, scope="user")
-    @limiter.limit(limits.toggle_entry, key_func=keys.user_and_entry, scope="entry")
+    @rate_limits.counted(
+        Rule("toggle-address", limits.toggle_address, keys.address),
+        Rule("toggle-burst", limits.toggle_burst, keys.address),
+        Rule("toggle-user", limits.toggle_user, keys.user),
+        Rule("toggle-entry", limits.toggle_entry, keys.user_and_entry),
+    )
     def toggle_counted(entry_id: str) -> dict[str, Any]:
         target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
         _require_body()
@@ -60,7 +62,7 @@ def create_blueprint(
         return schemas.dump_answer(tally)
 
     @blueprint.get("/status")
-    @limiter.limit(limits.status, key_func=keys.address)
+    @rate_limits.counted(Rule("status", limits.status, keys.address))
     def status() -> Response:
         ids = schemas.load_ids(request.args.getlist("ids"))
         caller = _caller(sessions, guests)
@@ -76,25 +78,21 @@ def create_blueprint(
 
 
 class _Keys:
-    """What the limits count by, hashed: the counters keep no address and no user's id."""
+    """What the limits count by; :mod:`likes_api.http.limits` hashes it."""
 
     def __init__(self, guests: GuestIds) -> None:
         self._guests = guests
 
     def address(self) -> str:
-        return self._guests.digest(network(request.remote_addr))
+        return network(request.remote_addr)
 
     def user(self) -> str:
-        return self._guests.digest(self._user())
-
-    def user_and_entry(self) -> str:
-        view_arguments: dict[str, str] = request.view_args or {}
-        return self._guests.digest(f"{view_arguments['entry_id']}|{self._user()}")
-
-    def _user(self) -> str:
-        """Who has no valid session counts as the guest that they would be."""
+        """Tell the user; who has no valid session counts as the guest that they would be."""
         caller: Caller | None = g.caller
         return (caller or _guest(self._guests)).id
+
+    def user_and_entry(self) -> str:
+        return f"{(request.view_args or {})['entry_id']}|{self.user()}"
 
 
 def _caller(sessions: SessionAuthenticator, guests: GuestIds) -> Caller | None:
