@@ -7,12 +7,14 @@ const BATCH_CHARACTERS = 3000; // keeps the URL below the 4 kB that servers take
 const STALE_MS = 60_000; // a tab that comes back after longer asks anew
 const TIMEOUT_MS = 10_000; // the server answers within 3.5 s, or not at all
 
+// A page may translate them in <script type="application/json" id="like-button-texts">, which no policy forbids.
 const TEXTS = {
   like: "Like", liked: "Liked. Likes: {n}.", unliked: "No longer liked. Likes: {n}.", missing: "Not available",
   votes: "Votes", up: "Vote up", down: "Vote down", voted: "Up: {up}, down: {down}.",
-  0: "No answer from the server. Please try again.", 401: "Please sign in first.", 403: "Likes are closed here.",
+  0: "No answer from the server. Please try again.", 401: "Please sign in first.", 403: "Likes are closed here.", "vote-403": "Votes are not taken from this site.",
   404: "This is no longer here.", 419: "Please allow cookies, then reload the page.",
   429: "Too many at once. Please try again in {n} s.", other: "That did not work. Please try again.",
+  ...JSON.parse(document.getElementById("like-button-texts")?.textContent ?? "{}"),
 };
 
 const STYLE = new CSSStyleSheet();
@@ -178,12 +180,17 @@ class Reaction extends HTMLElement {
     this.attachShadow({ mode: "open", delegatesFocus: true }).adoptedStyleSheets = [STYLE];
   }
 
+  get #kind() {
+    return this.localName.split("-")[0];
+  }
+
   get server() {
     return Server.at(this.getAttribute("base"));
   }
 
   text(key, values = {}) {
-    return (this.constructor.texts[key] ?? this.constructor.texts.other).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    const text = TEXTS[`${this.#kind}-${key}`] ?? TEXTS[key] ?? TEXTS.other;
+    return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   }
 
   build(...children) {
@@ -244,7 +251,7 @@ class Reaction extends HTMLElement {
   }
 
   emit(what, detail) {
-    this.dispatchEvent(new CustomEvent(`${this.localName.split("-")[0]}-${what}`, { detail, bubbles: true, composed: true }));
+    this.dispatchEvent(new CustomEvent(`${this.#kind}-${what}`, { detail, bubbles: true, composed: true }));
   }
 }
 
@@ -253,7 +260,6 @@ const tabs = new BroadcastChannel("like-button");
 let loadedAt = Date.now();
 
 class LikeButton extends Reaction {
-  static texts = { ...TEXTS }; // for a page to translate
   static observedAttributes = ["entry", "base", "label"];
   #button = this.makeButton("like", HEART, () => this.toggle());
   #expecting = false;
@@ -352,7 +358,6 @@ document.addEventListener("visibilitychange", () => {
 });
 
 class VoteButtons extends Reaction {
-  static texts = { ...TEXTS, 403: "Votes are not taken from this site." };
   static observedAttributes = ["target", "type", "upvotes", "downvotes", "vote"];
   #up = this.makeButton("up", ARROWS.up, () => this.cast("up"));
   #down = this.makeButton("down", ARROWS.down, () => this.cast("down"));

@@ -325,3 +325,14 @@ def test_page_hears_of_a_change_when_it_listens(visitor: Visitor, site: Site) ->
     like_button(page, entry).click()
     expect(message(page)).to_have_text("Liked. Likes: 1.")
     assert page.evaluate("window.heard") == {"entry": entry, "count": 1, "liked": True}
+
+
+def test_texts_are_the_pages_when_it_translates_them(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.expected = {401}
+    texts = '{"like": "Gefällt mir", "401": "Bitte anmelden."}'
+    head = f'<script type="application/json" id="like-button-texts">{texts}</script>'
+    page = visitor.open(button_html(entry), head=head)
+    expect(like_button(page, entry)).to_have_text("Gefällt mir 0")
+    like_button(page, entry).click()
+    expect(message(page)).to_have_text("Bitte anmelden.")
