@@ -128,8 +128,20 @@ def _demo(settings: Settings, database: Database, sessions: SessionAuthenticator
 
 
 def _behind_proxies(app: "WSGIApplication", count: int) -> "WSGIApplication":
-    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else."""
-    return ProxyFix(app, x_for=count, x_proto=count) if count else app
+    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else.
+
+    ProxyFix reads the list as one whose values may be quoted. ``X-Forwarded-For`` has no quoting, but proxies pass on
+    what a client sends: with a quotation mark there nothing of the list is read, and the client passes for the proxy.
+    """
+    if not count:
+        return app
+    fixed = ProxyFix(app, x_for=count, x_proto=count)
+
+    def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["HTTP_X_FORWARDED_FOR"] = environ.get("HTTP_X_FORWARDED_FOR", "").replace('"', "")
+        return fixed(environ, start_response)
+
+    return serve
 
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":

@@ -72,11 +72,9 @@ class RateWindows(Storage, MovingWindowSupport):
         """
         with deadline(ANSWER_SECONDS):
             self._ensure_index()
-            start = 0
-            collided = self._acquire_from(windows, start)
-            while collided is not None and collided != start:
-                start = collided
-                collided = self._acquire_from(windows, start)
+            before, collided = None, self._acquire_from(windows, 0)
+            while collided is not None and collided != before:
+                before, collided = collided, self._acquire_from(windows, collided)
             return collided
 
     def uses(self, windows: Iterable[Window]) -> list[Use]:
