@@ -215,9 +215,8 @@ class Reaction extends HTMLElement {
     return Object.assign(button, { draw });
   }
 
-  /** Show what is hoped for, send, then show what the server says: the answer, or the state before. */
+  /** Show what is hoped for, send, then show what the server says; where it refuses, what was. */
   async change(hoped, send, told) {
-    const before = this.state;
     this.say("");
     this.busy = true;
     this.show(hoped);
@@ -226,7 +225,6 @@ class Reaction extends HTMLElement {
       this.say(told(this.state));
       this.emit("change", this.state);
     } catch (error) {
-      this.state = before;
       this.refuse(error);
       return error;
     } finally {
