@@ -16,6 +16,7 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 MINIMUM_SECRET_BYTES = 32
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
 
 
 class SettingsError(ValueError):
@@ -111,8 +112,12 @@ def _storage_uri(value: str) -> None:
 
 
 def _mongodb_uri(value: str) -> None:
-    if not value.startswith(("mongodb://", "mongodb+srv://")):
-        raise ValidationError("Not a MongoDB URI; it starts with mongodb:// or mongodb+srv://.")
+    # As far as one can tell without the driver, which would refuse it in each worker, with a traceback that shows it.
+    if not re.fullmatch(rf"mongodb(\+srv)?://([^@/]+@)?{_HOST}(,{_HOST})*(/[^?]*)?(\?.*)?", value):
+        raise ValidationError(
+            "Not a MongoDB URI; write mongodb://host:port or mongodb+srv://host, and @, : and / of a password as "
+            "%40, %3A and %2F."
+        )
 
 
 def _origins(values: tuple[str, ...]) -> None:
@@ -128,7 +133,8 @@ def _secrets(values: tuple[str, ...]) -> None:
 
 
 def _bind(value: str) -> None:
-    if not re.fullmatch(r"(unix:.+|(\[[0-9A-Fa-f:.]+\]|[\w.-]*):\d{1,5})", value):
+    address = re.fullmatch(r"unix:.+|(?:\[[0-9A-Fa-f:.]+\]|[\w.-]*):(\d{1,5})", value)
+    if address is None or int(address[1] or 0) > 65_535:
         raise ValidationError("Not an address; write host:port or unix:PATH.")
 
 

@@ -35,9 +35,13 @@ def emptied_afterwards(database: Database) -> Iterator[None]:
 
 
 def snapshot(database: Database) -> dict[str, list[Document]]:
-    """Read the whole database but for the limits' counters, which refused requests move too, to compare two moments."""
+    """Read the whole database but for the limits' counters, which refused requests move too, to compare two moments.
+
+    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it.
+    """
     names = sorted(set(database.list_collection_names()) - {rate_windows.COLLECTION})
-    return {name: list(database[name].find().sort("_id")) for name in names}
+    found = {name: list(database[name].find().sort("_id")) for name in names}
+    return {name: documents for name, documents in found.items() if documents}
 
 
 def faults(document: Document, surplus: dict[str, int] | None = None) -> Iterator[str]:
