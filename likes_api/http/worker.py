@@ -46,7 +46,7 @@ class BalancedThreadWorker(ThreadWorker):
         super().finish_request(conn, fs)
 
     def _is_full(self) -> bool:
-        return self._in_hand >= self.cfg.threads
+        return bool(self._in_hand >= self.cfg.threads)
 
     def _is_reluctant(self) -> bool:
         return self._is_full() and monotonic() - self._full_since < RELUCTANT_SECONDS
