@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 STRATEGY = "fail-open-moving-window"
 # After a failure the storage is left alone for so long; every request would wait for it otherwise.
-PAUSE_SECONDS = 5.0
+PAUSE_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 

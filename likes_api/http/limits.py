@@ -28,6 +28,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TOO_MANY = "Too many requests"
+# For a MongoDB that keeps nothing but the counters: where there is no server, go on at once. pymongo makes 500 of it.
+SELECTION_MILLISECONDS = 250
 _SEPARATE_DATABASE = "likes_limits"
 
 
@@ -110,7 +112,8 @@ def _storage(settings: Settings, database: Database) -> tuple[str, dict[str, Any
     if uri is None:
         return "rate-windows:", {"database": database}
     if urlsplit(uri).scheme.startswith("mongodb"):
-        return "rate-windows:", {"database": connect(uri).get_default_database(_SEPARATE_DATABASE)}
+        client = connect(uri, serverSelectionTimeoutMS=SELECTION_MILLISECONDS)
+        return "rate-windows:", {"database": client.get_default_database(_SEPARATE_DATABASE)}
     if uri.startswith("memory:"):
         return uri, {}
     return uri, {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}

@@ -110,10 +110,18 @@ def test_retry_after_is_true_to_the_second_and_only_on_a_429(database: Database,
 
 @pytest.mark.parametrize("uri", ["redis://127.0.0.1:1/0", "mongodb://127.0.0.1:1/?replicaSet=none"])
 def test_votes_go_on_uncounted_and_the_log_says_so_once_when_the_storage_is_away(
-    database: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, uri: str
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    uri: str,
 ) -> None:
-    monkeypatch.setattr(fail_open, "PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr(fail_open, "PAUSE_SECONDS", 2.0)
     app = limited(database, LIMIT_TOGGLE_ENTRY="1/hour", RATELIMIT_STORAGE_URI=uri)
+    if uri.startswith("mongodb"):
+        [limiter] = app.extensions["limiter"]
+        # Or pymongo complains that nobody closed it.
+        request.addfinalizer(limiter.storage._database.client.close)
     ada = Visitor(app, "ada")
     before = uncounted_requests.value
     with caplog.at_level(logging.WARNING):
@@ -121,11 +129,8 @@ def test_votes_go_on_uncounted_and_the_log_says_so_once_when_the_storage_is_away
         assert ada.toggle("a").status_code == 200
         first = time.monotonic() - began
         assert statuses(ada, "a", 20) == [200] * 20
-        assert first < 1
-        assert time.monotonic() - began - first < 0.5
-    if uri.startswith("mongodb"):
-        [limiter] = app.extensions["limiter"]
-        limiter.storage._database.client.close()  # or pymongo complains that nobody did
+        assert first < 1.5
+        assert time.monotonic() - began - first < 1.5
     assert [record.message for record in caplog.records] == ["rate limits are off, their storage fails"]
     assert uncounted_requests.value - before == 21
 
