@@ -103,14 +103,6 @@ def _limit(value: str) -> None:
         raise ValidationError("Not a rate limit; it lets at least one request through.")
 
 
-def _storage_uri(value: str) -> None:
-    scheme = urlsplit(value).scheme
-    if scheme not in {"memory", "mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
-        raise ValidationError("Not a storage; write memory://, mongodb://... or redis://...")
-    if scheme.startswith("redis") and find_spec("redis") is None:
-        raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
-
-
 def _mongodb_uri(value: str) -> None:
     # As far as one can tell without the driver, which would refuse it in each worker, with a traceback that shows it.
     if not re.fullmatch(rf"mongodb(\+srv)?://([^@/]+@)?{_HOST}(,{_HOST})*(/[^?]*)?(\?.*)?", value):
@@ -118,6 +110,16 @@ def _mongodb_uri(value: str) -> None:
             "Not a MongoDB URI; write mongodb://host:port or mongodb+srv://host, and @, : and / of a password as "
             "%40, %3A and %2F."
         )
+
+
+def _limit_storage(value: str) -> None:
+    scheme = value.partition("://")[0]
+    if "://" not in value or scheme not in {"memory", "mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
+        raise ValidationError("Not a storage for rate limits; write memory://, mongodb://... or redis://...")
+    if scheme.startswith("mongodb"):
+        _mongodb_uri(value)
+    if scheme.startswith("redis") and find_spec("redis") is None:
+        raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
 
 
 def _origins(values: tuple[str, ...]) -> None:
@@ -168,7 +170,7 @@ class _SettingsSchema(Schema):
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
     ratelimit_storage_uri = fields.String(
-        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_storage_uri
+        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage
     )
     limit_toggle_address = fields.String(
         data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=_limit

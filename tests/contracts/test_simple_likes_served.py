@@ -114,19 +114,30 @@ def test_a_burst_of_a_thousand_toggles_changes_ten_and_breaks_nothing(
         assert database["entries"].find_one("my-entry-id")["likedBy"] == []
 
 
-def test_curl_likes_with_a_cookie_jar(mongod: EmbeddedMongod, database: Database, tmp_path: Path) -> None:
+def test_curl_likes_with_a_cookie_jar_as_guest_and_with_a_session_beside_it(
+    mongod: EmbeddedMongod, database: Database, tmp_path: Path
+) -> None:
     jar = str(tmp_path / "jar")
 
     def curl(*arguments: str) -> str:
         command = ["curl", "--silent", "--show-error", "--max-time", "10", "-c", jar, "-b", jar, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    variables = {"LIKES_MONGODB_URI": mongod.uri, "LIKES_MONGODB_DATABASE": database.name}
+    variables = {
+        "LIKES_MONGODB_URI": mongod.uri,
+        "LIKES_MONGODB_DATABASE": database.name,
+        "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
+    }
     with running_server(variables) as url:
         token = json.loads(curl(f"{url}{PREFIX}/csrf-token"))["csrf_token"]
         headers = ("-H", "Content-Type: application/json", "-H", f"X-CSRF-TOKEN: {token}")
-        answer = curl("-X", "POST", f"{url}{PREFIX}/my-entry-id/toggle", *headers)
-    assert answer.strip() == '{"likes_count":42,"user_has_liked":true}'
+        command = ("-X", "POST", f"{url}{PREFIX}/my-entry-id/toggle", *headers)
+        answers = [curl(*command), curl(*command, "-H", f"Cookie: {session_of('ada')}")]
+    assert [answer.strip() for answer in answers] == [
+        '{"likes_count":42,"user_has_liked":true}',
+        '{"likes_count":43,"user_has_liked":true}',
+    ]
+    assert "ada" in database["entries"].find_one("my-entry-id")["likedBy"]
 
 
 def test_raw_paths_reach_the_contract_as_they_are(mongod: EmbeddedMongod, database: Database) -> None:

@@ -35,9 +35,10 @@ def emptied_afterwards(database: Database) -> Iterator[None]:
 
 
 def snapshot(database: Database) -> dict[str, list[Document]]:
-    """Read the whole database but for the limits' counters, which refused requests move too, to compare two moments.
+    """Read the whole database, so that two moments can be compared.
 
-    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it.
+    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it. So
+    are the limits' counters: refused requests count.
     """
     names = sorted(set(database.list_collection_names()) - {rate_windows.COLLECTION})
     found = {name: list(database[name].find().sort("_id")) for name in names}
