@@ -33,7 +33,7 @@ clean:
 system-run:
 	./scripts/system-packages libcurl4
 system-test:
-	./scripts/system-packages libcurl4 chromium wrk
+	./scripts/system-packages libcurl4 curl chromium wrk redis-server
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

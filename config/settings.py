@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 MINIMUM_SECRET_BYTES = 32
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
 
 
 class SettingsError(ValueError):
@@ -95,14 +97,30 @@ class _PathField(fields.Field[Path]):
 
 def _limit(value: str) -> None:
     try:
-        parse_many(value)
+        items = parse_many(value)
     except ValueError:
         raise ValidationError("Not a rate limit; write one like 60/minute or 10 per 10 seconds.") from None
+    if any(item.amount < 1 for item in items):
+        raise ValidationError("Not a rate limit; it lets at least one request through.")
 
 
 def _mongodb_uri(value: str) -> None:
-    if not value.startswith(("mongodb://", "mongodb+srv://")):
-        raise ValidationError("Not a MongoDB URI; it starts with mongodb:// or mongodb+srv://.")
+    # As far as one can tell without the driver, which would refuse it in each worker, with a traceback that shows it.
+    if not re.fullmatch(rf"mongodb(\+srv)?://([^@/]+@)?{_HOST}(,{_HOST})*(/[^?]*)?(\?.*)?", value):
+        raise ValidationError(
+            "Not a MongoDB URI; write mongodb://host:port or mongodb+srv://host, and @, : and / of a password as "
+            "%40, %3A and %2F."
+        )
+
+
+def _limit_storage(value: str) -> None:
+    scheme = value.partition("://")[0]
+    if "://" not in value or scheme not in {"memory", "mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
+        raise ValidationError("Not a storage for rate limits; write memory://, mongodb://... or redis://...")
+    if scheme.startswith("mongodb"):
+        _mongodb_uri(value)
+    if scheme.startswith("redis") and find_spec("redis") is None:
+        raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
 
 
 def _origins(values: tuple[str, ...]) -> None:
@@ -118,7 +136,8 @@ def _secrets(values: tuple[str, ...]) -> None:
 
 
 def _bind(value: str) -> None:
-    if not re.fullmatch(r"(unix:.+|(\[[0-9A-Fa-f:.]+\]|[\w.-]*):\d{1,5})", value):
+    address = re.fullmatch(r"unix:.+|(?:\[[0-9A-Fa-f:.]+\]|[\w.-]*):(\d{1,5})", value)
+    if address is None or int(address[1] or 0) > 65_535:
         raise ValidationError("Not an address; write host:port or unix:PATH.")
 
 
@@ -152,7 +171,9 @@ class _SettingsSchema(Schema):
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     overflow_at = fields.Integer(data_key="LIKES_OVERFLOW_AT", load_default=1_000, validate=validate.Range(0, 100_000))
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
-    ratelimit_storage_uri = fields.String(data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None)
+    ratelimit_storage_uri = fields.String(
+        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage
+    )
     limit_toggle_address = fields.String(
         data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=_limit
     )

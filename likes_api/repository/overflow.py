@@ -156,7 +156,7 @@ def _documents(id_field: str, targets: Mapping[ObjectId, list[Any]]) -> list[Doc
         for name, ahead in (("upvotes", "up"), ("downvotes", "down"))
     }
     return [
-        {"$match": {id_field: {"$in": keys}}},
+        {"$match": {id_field: {"$in": keys}, f"{OVERFLOW}.id": {"$in": list(targets)}}},
         {"$project": {"_id": f"${OVERFLOW}.id", "document": {"_id": "$_id", "boost": "$boost"}, **shown}},
     ]
 

@@ -72,16 +72,19 @@ class VoteRepository:
         mine = "likedBy" if vote is Vote.UP else "dislikedBy"
         return self._vote(target, voter, Change(vote), {mine: {"$ne": voter}}, update_pipeline.put(voter, vote))
 
-    def clear(self, target: Target, voter: str) -> tuple[Tally, bool]:
+    def clear(self, target: Target, voter: str, only: Vote | None = None) -> tuple[Tally, bool]:
         """Take back whatever the voter voted; tell the tally and whether that changed anything.
 
         Round trips as for :meth:`set`.
 
+        :param only: take back this vote alone; the other one stays.
         :raises TargetNotFound: there is no such target.
         """
-        frozen = {f"{OVERFLOW}.form": {"$in": [Form.SEALED.value, Form.MOVED.value]}}
-        voted = {"$or": [{"likedBy": voter}, {"dislikedBy": voter}, frozen]}
-        return self._vote(target, voter, Change(None), voted, update_pipeline.put(voter, None))
+        arrays = {Vote.UP: "likedBy", Vote.DOWN: "dislikedBy"}
+        voted: list[Document] = [{array: voter} for vote, array in arrays.items() if only in (None, vote)]
+        voted.append({f"{OVERFLOW}.form": {"$in": [Form.SEALED.value, Form.MOVED.value]}})
+        change = Change(None, only=only)
+        return self._vote(target, voter, change, {"$or": voted}, update_pipeline.put(voter, None))
 
     def tally(self, target: Target, voter: str | None = None) -> Tally:
         """Read a target's counts, and ``voter``'s own vote, in one round trip.

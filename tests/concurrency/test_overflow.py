@@ -1,4 +1,4 @@
-"""Many vote at once while their target is moved: no error, none waits long, every count exact, nothing lost or doubled."""
+"""Many vote at once while their target is moved: no error, none waits long, nothing is lost or doubled."""
 
 import random
 import time

@@ -13,8 +13,8 @@ from pymongo import MongoClient
 from likes_api.repository.client import connect
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.embedded import EmbeddedMongod
+from likes_api.repository.listing import ListingRepository, Voters
 from likes_api.repository.moving import Mover
-from likes_api.repository.overflow import OverflowVotes
 from likes_api.repository.settling import Settlement
 from likes_api.repository.targets import TargetFinder
 from likes_api.repository.update_pipeline import OVERFLOW
@@ -210,6 +210,8 @@ def test_votes_start_anew_when_the_host_deletes_the_document_and_makes_it_again(
     with pytest.raises(TargetNotFound):
         votes.clear(QUESTION, "ada")
     database["questions"].insert_one({"_id": "q"})
+    assert votes.toggle(QUESTION, "ada", DOWN) == Tally(0, 1, DOWN)
+    assert votes.clear(QUESTION, "ada") == (Tally(0, 0, None), True)
     assert votes.toggle(QUESTION, "eve", UP) == Tally(1, 0, UP)
     move(database, QUESTION)
     assert votes.tally(QUESTION, "eve") == Tally(1, 0, UP)
@@ -294,12 +296,16 @@ def test_likers_come_own_first_then_oldest_first_whatever_the_page(database: Dat
     votes.set(QUESTION, "new", UP)
     votes.toggle(QUESTION, "old_03", UP)
     expected = [*likers[:3], *likers[4:], "new", "old_03"]
-    overflow, id_ = OverflowVotes(database), document(database)[OVERFLOW]["id"]
+    # Listings are of posts; what is a question here may be listed as one.
+    database["posts"].insert_one(document(database))
+    listing, post = ListingRepository(database), Target(TargetKind.POST, "q")
     for own in ("nobody", "dan", "old_00", "old_05", "new"):
         whole = ([own] if own in expected else []) + [voter for voter in expected if voter != own]
         for limit in (1, 2, 5, 20):
             for offset in range(14):
-                assert overflow.likers(id_, own, offset, limit) == whole[offset : offset + limit]
+                page = Voters(tuple(whole[offset : offset + limit]), len(whole) > offset + limit)
+                assert listing.likers(post, own, offset, limit) == page
+    assert listing.likers(post, "new", 10**12, 5) == Voters((), more=False)
 
 
 def test_overflow_stays_off_and_the_log_says_so_once_when_the_server_is_no_replica_set(
