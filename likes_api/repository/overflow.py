@@ -28,6 +28,7 @@ from likes_api.votes import Change, Vote
 
 VOTES = "likes_votes"
 _ATTEMPTS = 8
+_SNAPSHOT = ReadConcern("snapshot")
 # Room for all that is asked for in the first batch (of 101 by default).
 _BATCH = 2_000
 
@@ -53,7 +54,7 @@ class OverflowVotes:
 
     def __init__(self, database: Database) -> None:
         self._votes = votes_of(database)
-        self._at_one_instant = self._votes.with_options(read_concern=ReadConcern("snapshot"))
+        self._at_one_instant = self._votes.with_options(read_concern=_SNAPSHOT)
 
     def cast(self, id_: ObjectId, voter: str, change: Change) -> Vote | None:
         """Change one voter's vote, and tell the one that stood before. One round trip.
@@ -115,6 +116,32 @@ class OverflowVotes:
                 else:
                     read.append(row)
         return [_counted(document, sums) for document in read]
+
+    def read_one(
+        self, targets: Collection, match: Document, fields: Document, id_: ObjectId, voter: str | None = None
+    ) -> Document | None:
+        """Read one target's document as :meth:`read` does, in one round trip of a third of the time.
+
+        :param fields: what to project of the document besides its counters.
+        :return: ``None`` if there is no such document, or it names another set by now.
+        """
+        shown = {"_id": 0, "upvotes": 1, "downvotes": 1, OVERFLOW: 1, **fields}
+        sums = {name: {"$sum": f"${name}"} for name in ("up", "down")}
+        open_ = [{"$match": {"open": True, "_id.t": id_}}, {"$group": {"_id": None, **sums, "open": {"$sum": 1}}}]
+        pipeline: list[Document] = [
+            {"$match": match | {f"{OVERFLOW}.id": id_}},
+            {"$project": shown},
+            {"$lookup": {"from": VOTES, "pipeline": open_, "as": "sums"}},
+        ]
+        if voter is not None:
+            own = [{"$match": {"_id": key(id_, voter)}}, {"$project": {"_id": 0, "vote": 1}}]
+            pipeline.append({"$lookup": {"from": VOTES, "pipeline": own, "as": "own"}})
+        with targets.with_options(read_concern=_SNAPSHOT).aggregate(pipeline) as found:
+            row = next(found, None)
+        if row is None:
+            return None
+        row |= {name: row.get(name) or 0 for name in ("upvotes", "downvotes")}
+        return _counted(row, {id_: {k: v for part in (*row["sums"], *row.get("own", ())) for k, v in part.items()}})
 
     def likers(self, id_: ObjectId, own: str, offset: int, limit: int) -> list[str]:
         """List those who like a moved target: ``own`` first if among them, then the others, oldest like first.

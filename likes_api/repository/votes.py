@@ -12,6 +12,7 @@ Why one pipeline update and not a chain of add, remove and switch updates: see `
 import time
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
@@ -94,6 +95,9 @@ class VoteRepository:
 
         :raises TargetNotFound: there is no such target.
         """
+        id_ = self._moved.get(target)
+        if id_ is not None and (counted := self._count(target, id_, voter)):
+            return counted
         for tally in self.tallies(target.kind, [target.id], voter).values():
             return tally
         raise TargetNotFound(target)
@@ -139,10 +143,8 @@ class VoteRepository:
                 id_ = self._remember(target, state["id"])
             before = self._overflow.cast(id_, voter, change)
             own = change.after(before)
-            for found in self._read(target.kind, self._finder.keys(target.kind, target.id), {id_}):
-                if _moved_to(found) == id_:
-                    return _tally(found, own), own is not before
-            self._moved.pop(target, None)
+            if counted := self._count(target, id_):
+                return replace(counted, own=own), own is not before
 
     def _update(self, target: Target, voter: str, condition: Document, pipeline: list[Document]) -> Document | None:
         """Vote in the target's document, unless it is frozen; return what came of it, or ``None`` if it missed.
@@ -166,6 +168,17 @@ class VoteRepository:
         if self._upkeep is not None:
             self._upkeep.counted(target, found["voters"])
         return found
+
+    def _count(self, target: Target, id_: ObjectId, voter: str | None = None) -> Tally | None:
+        """Count one moved target's votes; ``None``, and forget the set, if it is the target's no more."""
+        match, targets = self._finder.filter(target), self._collection(target.kind)
+        found = self._overflow.read_one(targets, match, _own_fields(target.kind), id_, voter)
+        if found is None:
+            self._moved.pop(target, None)
+            return None
+        if self._upkeep is not None:
+            self._upkeep.voted(id_, found["open"])
+        return _tally(found)
 
     def _read(
         self, kind: TargetKind, keys: list[str | ObjectId], sets: AbstractSet[ObjectId], voter: str | None = None
@@ -199,8 +212,12 @@ class VoteRepository:
 
 
 def _fields(kind: TargetKind, voter: str | None) -> Document:
+    return update_pipeline.tally_fields(voter) | _own_fields(kind)
+
+
+def _own_fields(kind: TargetKind) -> Document:
     # Only an entry's boost is ours; in a host's documents a field of that name may mean anything.
-    return update_pipeline.tally_fields(voter) | ({"boost": 1} if kind is TargetKind.ENTRY else {})
+    return {"boost": 1} if kind is TargetKind.ENTRY else {}
 
 
 def _moved_to(found: Document) -> ObjectId | None:
@@ -208,6 +225,6 @@ def _moved_to(found: Document) -> ObjectId | None:
     return state["id"] if state.get("form") == Form.MOVED else None
 
 
-def _tally(found: Mapping[str, Any], own: Vote | None = None) -> Tally:
-    own = Vote.UP if found["liked"] else Vote.DOWN if found["downvoted"] else own
+def _tally(found: Mapping[str, Any]) -> Tally:
+    own = Vote.UP if found["liked"] else Vote.DOWN if found["downvoted"] else None
     return Tally(max(0, int(found["upvotes"])), max(0, int(found["downvotes"])), own, int(found.get("boost") or 0))
