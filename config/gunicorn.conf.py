@@ -1,9 +1,11 @@
 """gunicorn for real traffic. Each worker makes its own database client, because nothing is preloaded."""
 
 import sys
+from typing import Any
 
 from config.logging import CONFIGURATION
 from config.settings import Settings, SettingsError
+from likes_api import metrics_files
 
 try:
     _settings = Settings.from_environment(database_required=True)
@@ -39,3 +41,28 @@ worker_tmp_dir = "/dev/shm"
 
 accesslog = None
 logconfig_dict = CONFIGURATION
+
+
+def on_starting(_server: Any) -> None:
+    """Make the directory of the workers' metrics: once in a master's life, not at a reload."""
+    metrics_files.prepare()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Choose, in the master, the files for a worker's metrics."""
+    metrics_files.assign_slot(worker, server.WORKERS.values())
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Use them, in the worker, before it loads the application."""
+    metrics_files.use_slot(worker)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget, in the master, what only a living worker has."""
+    metrics_files.forget_gauges(worker)
+
+
+def on_exit(_server: Any) -> None:
+    """Leave no files."""
+    metrics_files.remove()

@@ -13,8 +13,9 @@ from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
 from likes_api.http import errors, limits, ops, request_log
 from likes_api.identity.caller import SessionAuthenticator
-from likes_api.repository.client import connect, deadline
+from likes_api.repository.client import connect_measured, deadline
 from likes_api.repository.documents import Database
+from likes_api.repository.guarded import guarded
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.votes import VoteRepository
 
@@ -38,6 +39,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """
     if database is None:
         database = _open_database(settings)
+    database = guarded(database)
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -46,7 +48,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     request_log.register(app)
     answer = errors.register(app, [qa_errors.DIALECT])
     limits.register(app, limiter, answer)
-    app.register_blueprint(ops.create_blueprint(database))
+    app.register_blueprint(ops.create_blueprint(database, limits.health_of(limiter), settings.metrics_allow))
     app.register_blueprint(_qa_votes(settings, database, limiter))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
@@ -55,7 +57,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
 def _open_database(settings: Settings) -> Database:
     if settings.mongodb_uri is None:
         raise ValueError("LIKES_MONGODB_URI is not set")
-    return connect(settings.mongodb_uri)[settings.mongodb_database]
+    return connect_measured(settings.mongodb_uri)[settings.mongodb_database]
 
 
 def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Blueprint:

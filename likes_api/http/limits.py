@@ -12,6 +12,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 
 from config.settings import Settings
 from likes_api.http.errors import Refused
+from likes_api.repository.client import deadline
 
 
 def create_limiter(settings: Settings) -> Limiter:
@@ -36,6 +37,16 @@ def register(app: Flask, limiter: Limiter, answer: Callable[[Refused], Response]
         limit = limiter.current_limit
         wait = max(1, math.ceil(limit.reset_at - time.time())) if limit else 1
         return answer(Refused(429, "Too many requests", {"Retry-After": str(wait)}))
+
+
+def health_of(limiter: Limiter) -> Callable[[float], bool]:
+    """Tell a readiness probe whether the counters' storage answers within so many seconds."""
+
+    def answers(seconds: float) -> bool:
+        with deadline(seconds):
+            return not limiter.enabled or bool(limiter.storage.check())
+
+    return answers
 
 
 def _no_default_key() -> str:

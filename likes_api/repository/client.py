@@ -6,8 +6,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pymongo
 from pymongo import MongoClient
+from pymongo.errors import NotPrimaryError
 
 from likes_api.repository.documents import Database, Document
+from likes_api.repository.monitoring import CommandMetrics, PoolMetrics
 
 # The URI wins over each of these, so an operator can change one without a setting of ours for it.
 _DEFAULTS: dict[str, Any] = {
@@ -38,6 +40,11 @@ def connect(uri: str, **options: Any) -> MongoClient[Document]:
     return MongoClient(uri, tz_aware=True, **(defaults | options))
 
 
+def connect_measured(uri: str) -> MongoClient[Document]:
+    """Make a client as :func:`connect` does, whose commands and waits for connections show in the metrics."""
+    return connect(uri, event_listeners=[CommandMetrics(), PoolMetrics()])
+
+
 def deadline(seconds: float) -> AbstractContextManager[object]:
     """Give all database calls within the block this long together, waiting for a server and retries included.
 
@@ -47,8 +54,10 @@ def deadline(seconds: float) -> AbstractContextManager[object]:
 
 
 def ping(database: Database) -> None:
-    """Ask the primary for a sign of life, in one round trip.
+    """Ask for a server that takes writes, in one round trip.
 
-    :raises likes_api.repository.StoreError: there is none.
+    :raises likes_api.repository.StoreError: there is none; ``NotPrimaryError`` where the only one that we may ask
+        (``directConnection``) takes none at the moment.
     """
-    database.command("ping")
+    if not database.command("hello")["isWritablePrimary"]:
+        raise NotPrimaryError("the server is no primary")

@@ -1,0 +1,95 @@
+"""The one place that every call to the database passes: it is traced, watched by the circuit, and its failure counted.
+
+A thin layer over PyMongo's own classes, so that no call site has to think of it.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import pymongo.database
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from likes_api import metrics
+from likes_api.repository.circuit import Circuit
+from likes_api.repository.client import deadline, ping
+from likes_api.repository.documents import Collection, Database, Document
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROBE_SECONDS = 1.0
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def trace(request_id: str) -> None:
+    """Attach an id to all commands of this thread from now on, as their ``comment``.
+
+    MongoDB shows it in its log of slow queries, in ``currentOp`` and to the profiler. Source: MongoDB manual, database
+    commands, field ``comment``.
+    """
+    _request_id.set(request_id)
+
+
+def guarded(database: Database) -> Database:
+    """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
+    if not isinstance(database, pymongo.database.Database) or isinstance(database, _GuardedDatabase):
+        return database
+    return _GuardedDatabase(database.client, database.name)
+
+
+def _guard(method: F) -> F:
+    @wraps(method)
+    def call(self: "_GuardedCollection", *args: Any, **kwargs: Any) -> Any:
+        if (request_id := _request_id.get()) is not None:
+            kwargs.setdefault("comment", request_id)
+        try:
+            with self.circuit.watch():
+                return method(self, *args, **kwargs)
+        except PyMongoError as error:
+            metrics.count_database_failure(_name(error))
+            raise
+
+    return cast(F, call)
+
+
+class _GuardedCollection(Collection):
+    """Guard the operations that are used here."""
+
+    def __init__(self, database: "_GuardedDatabase", name: str) -> None:
+        super().__init__(database, name)
+        self.circuit = database.circuit
+
+    aggregate = _guard(Collection.aggregate)
+    bulk_write = _guard(Collection.bulk_write)
+    delete_many = _guard(Collection.delete_many)
+    delete_one = _guard(Collection.delete_one)
+    find_one = _guard(Collection.find_one)
+    find_one_and_delete = _guard(Collection.find_one_and_delete)
+    find_one_and_update = _guard(Collection.find_one_and_update)
+    insert_many = _guard(Collection.insert_many)
+    insert_one = _guard(Collection.insert_one)
+    find = _guard(Collection.find)  # traced and refused; it runs later, when it is read, so its failures go unseen
+    update_many = _guard(Collection.update_many)
+    update_one = _guard(Collection.update_one)
+
+
+class _GuardedDatabase(Database):
+    def __init__(self, client: MongoClient[Document], name: str) -> None:
+        super().__init__(client, name)
+        self.circuit = Circuit(self._probe, metrics.circuit_is_open)
+
+    def __getitem__(self, name: str) -> Collection:
+        return _GuardedCollection(self, name)
+
+    def _probe(self) -> None:
+        with deadline(PROBE_SECONDS):
+            ping(self)
+
+
+def _name(error: PyMongoError) -> str:
+    """Name a failure by the server's word for it, or the driver's class."""
+    details = error.details if isinstance(error, OperationFailure) else None
+    return str((details or {}).get("codeName") or type(error).__name__)
