@@ -15,7 +15,8 @@ from likes_api.http import errors, limits, ops, request_log
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.repository.client import connect_measured, deadline
 from likes_api.repository.documents import Database
-from likes_api.repository.guarded import guarded
+from likes_api.repository.guarded import guarded, is_away
+from likes_api.repository.idempotency import IdempotencyRepository
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.votes import VoteRepository
 
@@ -43,7 +44,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    limiter = limits.create_limiter(settings)
+    limiter = limits.create_limiter(settings, database_away=lambda: is_away(database))
 
     request_log.register(app)
     answer = errors.register(app, [qa_errors.DIALECT])
@@ -69,6 +70,7 @@ def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Bluep
     )
     return qa_routes.create_blueprint(
         VoteRepository(database, settings.qa_id_field),
+        IdempotencyRepository(database),
         sessions,
         limiter,
         limit=settings.limits.qa_vote,

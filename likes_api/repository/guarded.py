@@ -3,13 +3,15 @@
 A thin layer over PyMongo's own classes, so that no call site has to think of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 import pymongo.database
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
 from likes_api import metrics
@@ -22,6 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 PROBE_SECONDS = 1.0
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_session: ContextVar[ClientSession | None] = ContextVar("session", default=None)
 
 
 def trace(request_id: str) -> None:
@@ -33,6 +36,20 @@ def trace(request_id: str) -> None:
     _request_id.set(request_id)
 
 
+@contextmanager
+def taking_part(session: ClientSession) -> Iterator[None]:
+    """Make all calls of the block part of a session, and so of its transaction.
+
+    PyMongo's own ``ClientSession.bind`` does not do (4.20): it leaves the write concern on commands within a
+    transaction, which the server refuses.
+    """
+    token = _session.set(session)
+    try:
+        yield
+    finally:
+        _session.reset(token)
+
+
 def guarded(database: Database) -> Database:
     """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
     if not isinstance(database, pymongo.database.Database) or isinstance(database, _GuardedDatabase):
@@ -40,11 +57,18 @@ def guarded(database: Database) -> Database:
     return _GuardedDatabase(database.client, database.name)
 
 
+def is_away(database: Database) -> bool:
+    """Tell whether calls to a guarded database are refused at the moment."""
+    return isinstance(database, _GuardedDatabase) and database.circuit.is_open
+
+
 def _guard(method: F) -> F:
     @wraps(method)
     def call(self: "_GuardedCollection", *args: Any, **kwargs: Any) -> Any:
         if (request_id := _request_id.get()) is not None:
             kwargs.setdefault("comment", request_id)
+        if (session := _session.get()) is not None:
+            kwargs.setdefault("session", session)
         try:
             with self.circuit.watch():
                 return method(self, *args, **kwargs)
