@@ -65,21 +65,21 @@ def started_server(environment: Mapping[str, str]) -> Iterator[Server]:
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for gunicorn: ours without its settings, and those given."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("LIKES_", "GUNICORN_", "WEB_"))}
-    return ours | {"LIKES_SECRET_KEY": SECRET_KEY} | environment
+    return {**ours, "LIKES_SECRET_KEY": SECRET_KEY, **environment}
 
 
 def _start(environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
     """Start on a free port; on another one if somebody took it between our look and gunicorn's."""
     try:
-        return _start_at(_free_port(), environment, log)
+        return _start_at(free_port(), environment, log)
     except ServerError as error:
         if "in use" not in str(error):
             raise
-        return _start_at(_free_port(), environment, log)
+        return _start_at(free_port(), environment, log)
 
 
 def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
-    variables = server_environment({"LIKES_BIND": f"127.0.0.1:{port}"} | environment)
+    variables = server_environment({"LIKES_BIND": f"127.0.0.1:{port}", **environment})
     # Tied: a pytest that is killed leaves no gunicorn behind.
     process = subprocess.Popen(
         tied_to_this_process(COMMAND), cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -95,7 +95,8 @@ def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tupl
     return process, url
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on now; somebody may a moment later."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
