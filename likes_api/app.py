@@ -13,7 +13,7 @@ from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
-from likes_api.http import errors, limits, ops, request_log
+from likes_api.http import cors, errors, limits, ops, request_log, security_headers
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.repository.client import connect_measured, deadline
@@ -55,9 +55,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     limiter = limits.create_limiter(settings, database_away=lambda: is_away(database))
 
     request_log.register(app)
+    security_headers.register(app)
+    cors.register(app, settings.cors_origins)
     answer = errors.register(app, [qa_errors.DIALECT, diaspora_errors.DIALECT])
     limits.register(app, limiter, answer)
     app.register_blueprint(ops.create_blueprint(database, limits.health_of(limiter), settings.metrics_allow))
