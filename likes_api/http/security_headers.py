@@ -24,7 +24,8 @@ def register(app: Flask) -> None:
     def protect(response: Response) -> Response:
         headers = response.headers
         for name, value in _DEFAULTS.items():
-            headers.setdefault(name, value)
+            if name not in headers:
+                headers.add(name, value)
         # Over plain http the header means nothing, and an attacker could have sent it.
         if request.is_secure:
             headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
