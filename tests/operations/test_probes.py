@@ -1,5 +1,6 @@
 """``/healthz`` and ``/readyz``: what they say of a database that is well, dead, frozen, or without a primary."""
 
+import contextlib
 import os
 import signal
 import time
@@ -80,7 +81,10 @@ def test_no_primary_when_the_server_stepped_down(mortal: EmbeddedMongod) -> None
 
 def test_ready_but_degraded_when_only_the_limiters_store_is_away(database: Database) -> None:
     away = replace(settings(RATELIMIT_ENABLED="true"), ratelimit_storage_uri="mongodb://127.0.0.1:1/")
-    assert readiness(create_app(away, database)) == (200, {"status": "ok", "degraded": {"limiter": "unreachable"}})
+    app = create_app(away, database)
+    (counters,) = app.extensions["limiter"]
+    with contextlib.closing(counters.storage.storage):
+        assert readiness(app) == (200, {"status": "ok", "degraded": {"limiter": "unreachable"}})
 
 
 def test_health_asks_nobody_and_readiness_asks_once(mongod: EmbeddedMongod, database: Database) -> None:
