@@ -38,7 +38,7 @@ system-run:
 system-check:
 	./scripts/system-packages prometheus
 system-test:
-	./scripts/system-packages libcurl4 chromium wrk prometheus
+	./scripts/system-packages libcurl4 curl chromium wrk redis-server prometheus
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
-from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings
@@ -13,12 +12,20 @@ from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
+from likes_api.contracts.simple_likes import errors as simple_likes_errors
+from likes_api.contracts.simple_likes import routes as simple_likes_routes
+from likes_api.demo import routes as demo_routes
+from likes_api.demo.items import read_items
 from likes_api.http import cors, errors, limits, ops, request_log, security_headers
+from likes_api.http.limits import RateLimits
+from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
+from likes_api.identity.guest import GuestIds
 from likes_api.repository.client import connect_measured, deadline
 from likes_api.repository.documents import Database
-from likes_api.repository.guarded import guarded, is_away
+from likes_api.repository.entries import EntryRepository
+from likes_api.repository.guarded import guarded
 from likes_api.repository.idempotency import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.listing import ListingRepository
@@ -27,6 +34,7 @@ from likes_api.repository.posts import PostRepository
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.tokens import TokenRepository
 from likes_api.repository.votes import VoteRepository
+from likes_api.widget import routes as widget_routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,16 +64,24 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
-    limiter = limits.create_limiter(settings, database_away=lambda: is_away(database))
+    csrf.register(app, _secrets(settings))
+    guests = GuestIds(_secrets(settings)[0])
+    rate_limits = limits.create(settings, database, guests.digest)
 
     request_log.register(app)
     security_headers.register(app)
     cors.register(app, settings.cors_origins)
-    answer = errors.register(app, [qa_errors.DIALECT, diaspora_errors.DIALECT])
-    limits.register(app, limiter, answer)
-    app.register_blueprint(ops.create_blueprint(database, limits.health_of(limiter), settings.metrics_allow))
-    app.register_blueprint(_qa_votes(settings, database, limiter))
+    answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
+    rate_limits.register(app, answer)
+    app.register_blueprint(ops.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
+    sessions = _sessions(settings, database)
+    records = IdempotencyRepository(database)
+    app.register_blueprint(_qa_votes(settings, database, records, rate_limits, sessions))
+    app.register_blueprint(_simple_likes(settings, database, records, rate_limits, sessions, guests))
     app.register_blueprint(_diaspora(database))
+    app.register_blueprint(widget_routes.create_blueprint())
+    if settings.demo:
+        app.register_blueprint(_demo(settings, database, sessions))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
@@ -76,20 +92,66 @@ def _open_database(settings: Settings) -> Database:
     return connect_measured(settings.mongodb_uri)[settings.mongodb_database]
 
 
-def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Blueprint:
-    sessions = SessionAuthenticator(
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    if not settings.secret_keys:
+        raise ValueError("LIKES_SECRET_KEY is not set")
+    return settings.secret_keys
+
+
+def _sessions(settings: Settings, database: Database) -> SessionAuthenticator:
+    return SessionAuthenticator(
         secrets=settings.nextauth_secrets,
         cookie_name=settings.nextauth_cookie,
         user_claims=settings.nextauth_user_claims,
         sessions=SessionRepository(database),
     )
+
+
+def _qa_votes(
+    settings: Settings,
+    database: Database,
+    records: IdempotencyRepository,
+    rate_limits: RateLimits,
+    sessions: SessionAuthenticator,
+) -> Blueprint:
     return qa_routes.create_blueprint(
         VoteRepository(database, settings.qa_id_field),
-        IdempotencyRepository(database),
+        records,
         sessions,
-        limiter,
+        rate_limits,
         limit=settings.limits.qa_vote,
         allowed_origins=frozenset(settings.cors_origins),
+    )
+
+
+def _simple_likes(
+    settings: Settings,
+    database: Database,
+    records: IdempotencyRepository,
+    rate_limits: RateLimits,
+    sessions: SessionAuthenticator,
+    guests: GuestIds,
+) -> Blueprint:
+    return simple_likes_routes.create_blueprint(
+        VoteRepository(database),
+        EntryRepository(database),
+        records,
+        sessions,
+        guests,
+        rate_limits,
+        limits=settings.limits,
+        guest_likes=settings.guest_likes,
+        allowed_origins=frozenset(settings.cors_origins),
+    )
+
+
+def _demo(settings: Settings, database: Database, sessions: SessionAuthenticator) -> Blueprint:
+    return demo_routes.create_blueprint(
+        read_items(guest_likes=settings.guest_likes),
+        VoteRepository(database, settings.qa_id_field),
+        sessions,
+        SessionRepository(database),
+        cookie_name=settings.nextauth_cookie,
     )
 
 
@@ -105,8 +167,20 @@ def _diaspora(database: Database) -> Blueprint:
 
 
 def _behind_proxies(app: "WSGIApplication", count: int) -> "WSGIApplication":
-    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else."""
-    return ProxyFix(app, x_for=count, x_proto=count) if count else app
+    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else.
+
+    ProxyFix reads the list as one whose values may be quoted. ``X-Forwarded-For`` has no quoting, but proxies pass on
+    what a client sends: with a quotation mark there nothing of the list is read, and the client passes for the proxy.
+    """
+    if not count:
+        return app
+    fixed = ProxyFix(app, x_for=count, x_proto=count)
+
+    def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["HTTP_X_FORWARDED_FOR"] = environ.get("HTTP_X_FORWARDED_FOR", "").replace('"', "")
+        return fixed(environ, start_response)
+
+    return serve
 
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":

@@ -54,10 +54,10 @@ def deadline(seconds: float) -> AbstractContextManager[object]:
 
 
 def ping(database: Database) -> None:
-    """Ask for a server that takes writes, in one round trip.
+    """Ask for a server that takes writes, in one round trip, past the circuit.
 
     :raises likes_api.repository.StoreError: there is none; ``NotPrimaryError`` where the only one that we may ask
         (``directConnection``) takes none at the moment.
     """
-    if not database.command("hello")["isWritablePrimary"]:
+    if not database.client.admin.command("hello")["isWritablePrimary"]:
         raise NotPrimaryError("the server is no primary")

@@ -57,14 +57,9 @@ def guarded(database: Database) -> Database:
     return _GuardedDatabase(database.client, database.name)
 
 
-def is_away(database: Database) -> bool:
-    """Tell whether calls to a guarded database are refused at the moment."""
-    return isinstance(database, _GuardedDatabase) and database.circuit.is_open
-
-
 def _guard(method: F) -> F:
     @wraps(method)
-    def call(self: "_GuardedCollection", *args: Any, **kwargs: Any) -> Any:
+    def call(self: "_GuardedCollection | _GuardedDatabase", *args: Any, **kwargs: Any) -> Any:
         if (request_id := _request_id.get()) is not None:
             kwargs.setdefault("comment", request_id)
         if (session := _session.get()) is not None:
@@ -104,6 +99,8 @@ class _GuardedDatabase(Database):
     def __init__(self, client: MongoClient[Document], name: str) -> None:
         super().__init__(client, name)
         self.circuit = Circuit(self._probe, metrics.circuit_is_open)
+
+    command = _guard(Database.command)
 
     def __getitem__(self, name: str) -> Collection:
         return _GuardedCollection(self, name)

@@ -30,6 +30,7 @@ from tests.support.documents import all_faults, emptied_afterwards, named_databa
 from tests.support.qa_votes import BALLOT, URL, post, session_of
 from tests.support.server import started_server
 from tests.support.settings import NEXTAUTH_SECRET, settings
+from tests.support.simple_likes import Visitor
 
 KEY = "Idempotency-Key"
 UUID = "8e03978e-40d5-43e8-bc93-6894a57f9324"
@@ -370,3 +371,45 @@ def kill_workers(master: int, times: int) -> None:
         time.sleep(1.5)
         for worker in Path(f"/proc/{master}/task/{master}/children").read_text().split():
             os.kill(int(worker), signal.SIGKILL)
+
+
+# -- Contract 2
+
+
+def test_like_button_is_pressed_once_when_its_request_is_sent_again(database: Database) -> None:
+    app = create_app(settings(), database)
+    database["entries"].insert_many([{"_id": "a", "boost": 5}, {"_id": "b"}])
+    ada = Visitor(app, "ada")
+    first = ada.toggle("a", headers={KEY: UUID})
+    assert first.get_json() == {"likes_count": 6, "user_has_liked": True}
+    Visitor(app, "bob").toggle("a")
+    database["entries"].update_one({"_id": "a"}, {"$set": {"locked": True}})
+    assert ada.toggle("a", headers={KEY: UUID}).data == first.data
+    assert ada.toggle("b", headers={KEY: UUID}).status_code == 422
+    assert ada.toggle("b", headers={KEY: "a b"}).get_json() == {"error": "Invalid Idempotency-Key"}
+    assert ada.toggle("a").status_code == 403
+
+
+def test_like_button_costs_five_round_trips_with_a_key_and_two_without(
+    mongod: EmbeddedMongod, database: Database
+) -> None:
+    database["entries"].insert_one({"_id": "a"})
+    counted = CountedCommands()
+    with connect(mongod.uri, event_listeners=[counted]) as client:
+        ada = Visitor(create_app(settings(), client[database.name]), "ada")
+        ada.toggle("a")
+        with counted.during() as plain:
+            ada.toggle("a")
+        with counted.during() as keyed:
+            ada.toggle("a", headers={KEY: UUID})
+    assert plain == ["find", "findAndModify"]
+    assert keyed == ["insert", "find", "findAndModify", "update", "commitTransaction"]
+
+
+def test_invalid_session_gets_nothing_remembered(database: Database) -> None:
+    database["entries"].insert_one({"_id": "a", "guest_allowed": True})
+    app = create_app(settings(), database)
+    stranger = Visitor(app, cookie="no-such-session")
+    for _ in range(2):
+        assert stranger.toggle("a", headers={KEY: UUID}).status_code == 401
+    assert database[COLLECTION].count_documents({}) == 0

@@ -83,7 +83,7 @@ def test_ready_but_degraded_when_only_the_limiters_store_is_away(database: Datab
     away = replace(settings(RATELIMIT_ENABLED="true"), ratelimit_storage_uri="mongodb://127.0.0.1:1/")
     app = create_app(away, database)
     (counters,) = app.extensions["limiter"]
-    with contextlib.closing(counters.storage.storage):
+    with contextlib.closing(counters.storage._database.client):
         assert readiness(app) == (200, {"status": "ok", "degraded": {"limiter": "unreachable"}})
 
 

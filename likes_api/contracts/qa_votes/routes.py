@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, g, request
-from flask_limiter import Limiter
 
 from likes_api import metrics
 from likes_api.contracts.qa_votes import errors, schemas
 from likes_api.http import idempotency, json_body, origin
+from likes_api.http.limits import RateLimits, Rule
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
 from likes_api.repository.idempotency import IdempotencyRepository, RequestKey
 from likes_api.repository.votes import VoteRepository
@@ -19,7 +19,7 @@ def create_blueprint(
     votes: VoteRepository,
     records: IdempotencyRepository,
     sessions: SessionAuthenticator,
-    limiter: Limiter,
+    rate_limits: RateLimits,
     *,
     limit: str,
     allowed_origins: Iterable[str],
@@ -40,7 +40,7 @@ def create_blueprint(
         ballot = schemas.load_ballot(body)
         return cast(ballot, idempotency.key_of(request, g.caller.id, body))
 
-    @limiter.limit(limit, key_func=lambda: g.caller.id)
+    @rate_limits.counted(Rule("qa-vote", limit, lambda: g.caller.id))
     def cast(ballot: schemas.Ballot, key: RequestKey | None) -> dict[str, Any]:
         answer, repeated = idempotency.once(records, key, lambda: toggle(ballot))
         if not repeated:
