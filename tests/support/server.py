@@ -71,11 +71,11 @@ def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def _start(environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
     """Start on a free port; on another one if somebody took it between our look and gunicorn's."""
     try:
-        return _start_at(_free_port(), environment, log)
+        return _start_at(free_port(), environment, log)
     except ServerError as error:
         if "in use" not in str(error):
             raise
-        return _start_at(_free_port(), environment, log)
+        return _start_at(free_port(), environment, log)
 
 
 def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
@@ -95,7 +95,8 @@ def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tupl
     return process, url
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
