@@ -4,11 +4,13 @@ import argparse
 import time
 from collections.abc import Callable
 
-from faults import replica_set
+from faults import replica_set, single_node, slow_clients
 from faults.report import Report
 
 SCENARIOS: dict[str, Callable[[], Report]] = {
     "replica_set": replica_set.main,
+    "single_node": single_node.main,
+    "slow_clients": slow_clients.main,
 }
 LONG: dict[str, Callable[[], Report]] = {}
 

@@ -97,8 +97,8 @@ class Client:
 class Crowd:
     """Run clients in threads."""
 
-    def __init__(self, port: int, size: int, targets: Sequence[str], pause: float = 0.0) -> None:
-        self.clients = [Client(port, number, targets, pause) for number in range(size)]
+    def __init__(self, port: int, size: int, targets: Sequence[str], pause: float = 0.0, first: int = 0) -> None:
+        self.clients = [Client(port, first + number, targets, pause) for number in range(size)]
         self._stop = Event()
         self._threads = [Thread(target=client.run, args=(self._stop,), daemon=True) for client in self.clients]
 

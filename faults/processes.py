@@ -105,7 +105,9 @@ class ReplicaSet:
         configuration = {
             "_id": "rs0",
             "members": [{"_id": index, "host": _host(port)} for index, port in enumerate(self.ports)],
-            "settings": {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500},
+            # The last one is for the frozen member: for that long (10 s by default) another may go on asking it for news,
+            # and a write by majority waits for the other.
+            "settings": {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500, "heartbeatTimeoutSecs": 2},
         }
         with _direct(self.ports[0], 30_000) as client:
             client.admin.command("replSetInitiate", configuration)

@@ -13,7 +13,7 @@ from pathlib import Path
 from pymongo import MongoClient
 
 from faults.clients import SECRET, Crowd
-from faults.processes import Gunicorn, ReplicaSet, eventually
+from faults.processes import Gunicorn, Process, ReplicaSet, eventually
 from faults.report import Report, summarize, unanswered, without_service
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
 
@@ -22,6 +22,8 @@ DATABASE = "faults"
 TARGETS = [f"q_{number}" for number in range(10)]
 # With an election timeout of 2 s.
 MAX_WITHOUT_PRIMARY = 4.0
+# A frozen one closes no connections: the members wait for it longer than for a dead one (docs/operations/README.md).
+MAX_FROZEN = 8.0
 
 
 def main() -> Report:
@@ -100,7 +102,7 @@ def _break_everything(
     )
     frozen = _primary(members)
     ice = during(10, lambda: frozen.send(signal.SIGSTOP))
-    report.require(gap(ice) < MAX_WITHOUT_PRIMARY + 1, f"primary frozen for 10 s: {gap(ice):.2f} s without service")
+    report.require(gap(ice) < MAX_FROZEN, f"primary frozen for 10 s: {gap(ice):.2f} s without service")
     report.say(f"     it thaws: {gap(during(4, lambda: frozen.send(signal.SIGCONT))):.2f} s without service")
 
     assert limiter_store.pid is not None
@@ -111,7 +113,7 @@ def _break_everything(
     report.require(failures == 0, f"votes that failed for want of the limiter's store: {failures}")
 
 
-def _primary(members: ReplicaSet):
+def _primary(members: ReplicaSet) -> Process:
     eventually(members.primary, "there is a primary")
     port = members.primary()
     assert port is not None

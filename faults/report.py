@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from faults.clients import Crowd, Outcome
 from faults.ledger import Key, State
+from likes_api.repository.documents import Database
 from likes_api.votes import Vote
 from tests.support.documents import all_faults
 
@@ -39,7 +40,7 @@ def held_votes(documents: Iterable[Mapping[str, object]]) -> dict[Key, State]:
     return held
 
 
-def summarize(report: Report, crowd: Crowd, database) -> None:
+def summarize(report: Report, crowd: Crowd, database: Database) -> None:
     """Compare the clients' books with the database, and look at how long requests took."""
     held = held_votes(database.questions.find())
     lost, doubled = [], []
