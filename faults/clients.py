@@ -61,6 +61,8 @@ class Client:
                 connection.close()
                 connection = None
             time.sleep(self.pause)
+        if connection is not None:
+            connection.close()
 
     def _voters(self) -> Iterable[str]:
         return (f"voter-{self.number}-{index:020}" for index in range(VOTERS_PER_CLIENT))
