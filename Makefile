@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
-SOURCES := likes_api config wsgi.py tests bench
+SOURCES := likes_api config wsgi.py tests bench faults
 
-.PHONY: run test check format bench system-run system-test clean
+.PHONY: run test check format bench faults system-run system-test clean
 
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
@@ -26,6 +26,10 @@ format: $(DEVELOPMENT)
 bench: system-test $(DEVELOPMENT)
 	$(BIN)/python -m bench
 
+# Kill, freeze and restart what the service is made of, under load, for about three minutes.
+faults: system-test $(DEVELOPMENT)
+	$(BIN)/python -m faults
+
 clean:
 	rm -rf .venv var
 
@@ -33,7 +37,7 @@ clean:
 system-run:
 	./scripts/system-packages libcurl4
 system-test:
-	./scripts/system-packages libcurl4 chromium wrk
+	./scripts/system-packages libcurl4 chromium wrk nginx-light openssl
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

@@ -1,4 +1,4 @@
-"""Run faults: ``python -m faults [NAME...]``; without names, all but the long ones. Exit code 1 if something is lost."""
+"""Run faults: ``python -m faults [NAME...]``, all but the long ones by default. Exit code 1 if something is lost."""
 
 import argparse
 import time

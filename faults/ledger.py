@@ -1,4 +1,4 @@
-"""What one voter's client knows about the votes it cast: it trusts answers, and keeps both outcomes where there is none.
+"""What a client knows about the votes it cast: it trusts answers, and keeps both outcomes where there is none.
 
 A toggle that was not answered, or answered with an error, may have happened or not. Its client does not repeat it, for
 that could take the vote back; the next answer tells which it was. Each (voter, target) belongs to one client, so

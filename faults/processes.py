@@ -105,8 +105,8 @@ class ReplicaSet:
         configuration = {
             "_id": "rs0",
             "members": [{"_id": index, "host": _host(port)} for index, port in enumerate(self.ports)],
-            # The last one is for the frozen member: for that long (10 s by default) another may go on asking it for news,
-            # and a write by majority waits for the other.
+            # The last one is for the frozen member: for that long (10 s by default) another may go on asking it for
+            # news, and a write by majority waits for that other.
             "settings": {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500, "heartbeatTimeoutSecs": 2},
         }
         with _direct(self.ports[0], 30_000) as client:

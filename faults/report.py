@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from faults.clients import Crowd, Outcome
 from faults.ledger import Key, State
@@ -74,7 +75,7 @@ def without_service(outcomes: Sequence[Outcome], begin: float, end: float) -> fl
     """Return the longest time within a span in which no vote was acknowledged, in seconds."""
     moments = [each.began + each.seconds for each in outcomes if each.status == 200]
     within = [begin, *(moment for moment in moments if begin <= moment <= end), end]
-    return max(later - earlier for earlier, later in zip(within, within[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(within))
 
 
 def unanswered(outcomes: Sequence[Outcome], begin: float, end: float) -> int:

@@ -147,7 +147,13 @@ def test_the_body_is_asked_for_once_when_the_client_expects_it(server: str) -> N
 
 def test_others_are_served_when_slow_clients_hold_more_connections_than_there_are_threads(server: str) -> None:
     with ExitStack() as held:
-        for data in (b"", b"G", GET, POST + b"Content-Length: 100\r\n\r\n{", POST + b"Transfer-Encoding: chunked\r\n\r\n"):
+        for data in (
+            b"",
+            b"G",
+            GET,
+            POST + b"Content-Length: 100\r\n\r\n{",
+            POST + b"Transfer-Encoding: chunked\r\n\r\n",
+        ):
             for _ in range(20):
                 held.enter_context(connect(server)).sendall(data)
         # Some that have been answered and do not go.
@@ -256,4 +262,3 @@ def test_requests_are_bounded_in_time_when_more_wait_than_there_are_threads(own_
                 assert time.monotonic() - began < 3.5
         finally:
             os.kill(own_mongod.pid, signal.SIGCONT)
-

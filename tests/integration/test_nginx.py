@@ -1,9 +1,12 @@
 """Prove that ``deploy/nginx.conf`` does what it says, with Debian's nginx in front of a real gunicorn."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import requests
@@ -66,6 +69,33 @@ def test_a_session_in_three_chunks_passes_when_it_takes_12_kilobytes(nginx: Ngin
     assert browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5).status_code == 404
 
 
+class Echo(BaseHTTPRequestHandler):
+    """Answer with the headers that arrive."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({name.lower(): self.headers.get_all(name) for name in self.headers}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_the_guests_address_is_the_connections_own_when_the_client_claims_another() -> None:
+    with HTTPServer(("127.0.0.1", 0), Echo) as upstream, running_nginx(f"127.0.0.1:{upstream.server_port}") as nginx:
+        thread = Thread(target=upstream.serve_forever)
+        thread.start()
+        claims = b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+        seen = exchange(plain(nginx), GET + claims).json
+        upstream.shutdown()
+        thread.join()
+    assert seen["x-forwarded-for"] == ["127.0.0.1"]
+    assert seen["x-forwarded-proto"] == ["http"]
+    assert seen["host"] == ["localhost"]
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "error"),
     [
@@ -76,9 +106,7 @@ def test_a_session_in_three_chunks_passes_when_it_takes_12_kilobytes(nginx: Ngin
         (POST + b"Content-Length: 16385\r\n\r\n" + b"a" * 16_385, 413, "Request entity too large"),
     ],
 )
-def test_errors_are_json_when_nginx_or_gunicorn_refuses(
-    nginx: Nginx, request_: bytes, status: int, error: str
-) -> None:
+def test_errors_are_json_when_nginx_or_gunicorn_refuses(nginx: Nginx, request_: bytes, status: int, error: str) -> None:
     answer = exchange(plain(nginx), request_)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
     assert answer.json == {"error": error}

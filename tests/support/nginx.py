@@ -79,7 +79,10 @@ def _site(nginx: Nginx, upstream: str) -> str:
     for pattern, replacement in (
         (r"127\.0\.0\.1:8000", upstream),
         (r"listen 80;", f"listen 127.0.0.1:{nginx.redirect_port};"),
-        (r"listen 443 ssl http2;", f"listen 127.0.0.1:{nginx.tls_port} ssl http2; listen 127.0.0.1:{nginx.plain_port};"),
+        (
+            r"listen 443 ssl http2;",
+            f"listen 127.0.0.1:{nginx.tls_port} ssl http2; listen 127.0.0.1:{nginx.plain_port};",
+        ),
         (r"/etc/ssl/certs/\S+\.pem", str(nginx.certificate)),
         (r"/etc/ssl/private/\S+\.key", str(nginx.certificate.with_suffix(".key"))),
     ):
