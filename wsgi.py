@@ -5,6 +5,9 @@ import logging.config
 from config.logging import CONFIGURATION
 from config.settings import Settings
 from likes_api.app import create_app
+from likes_api.deployment import ensure_indexes_meanwhile
 
 logging.config.dictConfig(CONFIGURATION)
-app = create_app(Settings.from_environment(database_required=True))
+settings = Settings.from_environment(database_required=True)
+app = create_app(settings)
+ensure_indexes_meanwhile(settings)

@@ -15,6 +15,7 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 MINIMUM_SECRET_BYTES = 32
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
 
 
 class SettingsError(ValueError):
@@ -100,8 +101,17 @@ def _limit(value: str) -> None:
 
 
 def _mongodb_uri(value: str) -> None:
-    if not value.startswith(("mongodb://", "mongodb+srv://")):
-        raise ValidationError("Not a MongoDB URI; it starts with mongodb:// or mongodb+srv://.")
+    # As far as one can tell without the driver, which would refuse it in each worker, with a traceback that shows it.
+    if not re.fullmatch(rf"mongodb(\+srv)?://([^@/]+@)?{_HOST}(,{_HOST})*(/[^?]*)?(\?.*)?", value):
+        raise ValidationError(
+            "Not a MongoDB URI; write mongodb://host:port or mongodb+srv://host, and @, : and / of a password as "
+            "%40, %3A and %2F."
+        )
+
+
+def _limit_storage(value: str) -> None:
+    if not value.startswith(("memory://", "mongodb://", "mongodb+srv://", "redis://", "rediss://")):
+        raise ValidationError("Not a storage for rate limits; it starts with memory://, mongodb:// or redis://.")
 
 
 def _origins(values: tuple[str, ...]) -> None:
@@ -117,7 +127,8 @@ def _secrets(values: tuple[str, ...]) -> None:
 
 
 def _bind(value: str) -> None:
-    if not re.fullmatch(r"(unix:.+|(\[[0-9A-Fa-f:.]+\]|[\w.-]*):\d{1,5})", value):
+    address = re.fullmatch(r"unix:.+|(?:\[[0-9A-Fa-f:.]+\]|[\w.-]*):(\d{1,5})", value)
+    if address is None or int(address[1] or 0) > 65_535:
         raise ValidationError("Not an address; write host:port or unix:PATH.")
 
 
@@ -150,7 +161,9 @@ class _SettingsSchema(Schema):
     cors_origins = _CommaSeparated(data_key="LIKES_CORS_ORIGINS", load_default=(), validate=_origins)
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
-    ratelimit_storage_uri = fields.String(data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None)
+    ratelimit_storage_uri = fields.String(
+        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage
+    )
     limit_toggle_address = fields.String(
         data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=_limit
     )

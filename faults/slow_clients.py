@@ -7,7 +7,7 @@ long they took before, in the same run.
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -65,10 +65,10 @@ def main() -> Report:
 
 def _compare(report: Report, everyone: Crowd, name: str, port: int) -> None:
     before = _p99(everyone, port)
-    with _slow_clients(port) as connected:
+    with _slow_clients(port) as slow:
         time.sleep(1)
         during = _p99(everyone, port)
-        held = connected()
+        held = slow.held()
     report.require(
         during <= max(MAX_RATIO * before, LEAST_SECONDS),
         f"{name}: p99 {1_000 * before:.0f} ms, with {HALF_OPEN} half-open and {SLOW} slow connections "
@@ -88,43 +88,53 @@ def _p99(everyone: Crowd, port: int) -> float:
 
 
 @contextmanager
-def _slow_clients(port: int) -> Iterator[Callable[[], int]]:
-    """Open the connections and keep them; one that the server closes is opened anew, as an attacker would."""
-    stop = Event()
-    connections: list[socket.socket] = []
+def _slow_clients(port: int) -> Iterator["_SlowClients"]:
+    slow = _SlowClients(port)
+    thread = Thread(target=slow.drip, daemon=True)
+    thread.start()
+    try:
+        yield slow
+    finally:
+        slow.stop.set()
+        thread.join()
+        for connection in slow.connections:
+            connection.close()
 
-    def open_one(data: bytes) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-        connection.sendall(data)
-        connection.setblocking(False)
-        return connection
 
-    def is_closed(connection: socket.socket) -> bool:
-        try:
-            return connection.recv(4_096) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+class _SlowClients:
+    """Keep connections open; one that the server closes is opened anew, as an attacker would."""
 
-    def drip() -> None:
-        while not stop.wait(1.0):
-            for index, connection in enumerate(connections):
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.stop = Event()
+        self.connections = [self._open(index) for index in range(HALF_OPEN + SLOW)]
+
+    def drip(self) -> None:
+        """Send a byte each second on the slow ones."""
+        while not self.stop.wait(1.0):
+            for index, connection in enumerate(self.connections):
                 with suppress(OSError):
-                    if is_closed(connection):
+                    if _is_closed(connection):
                         connection.close()
-                        connections[index] = open_one(b"" if index < HALF_OPEN else SLOW_HEAD)
+                        self.connections[index] = self._open(index)
                     elif index >= HALF_OPEN:
                         connection.send(b"x")
 
-    for index in range(HALF_OPEN + SLOW):
-        connections.append(open_one(b"" if index < HALF_OPEN else SLOW_HEAD))
-    thread = Thread(target=drip, daemon=True)
-    thread.start()
+    def held(self) -> int:
+        """Count the connections that the server has not closed."""
+        return sum(not _is_closed(connection) for connection in self.connections)
+
+    def _open(self, index: int) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+        connection.sendall(b"" if index < HALF_OPEN else SLOW_HEAD)
+        connection.setblocking(False)
+        return connection
+
+
+def _is_closed(connection: socket.socket) -> bool:
     try:
-        yield lambda: sum(not is_closed(connection) for connection in connections)
-    finally:
-        stop.set()
-        thread.join()
-        for connection in connections:
-            connection.close()
+        return connection.recv(4_096) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

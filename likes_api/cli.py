@@ -16,16 +16,21 @@ import click
 import config
 from config.settings import Settings, SettingsError
 from likes_api.deployment import embedded_secret, open_database
+from likes_api.identity.bearer import Scope
 from likes_api.ndjson import import_lines
 from likes_api.repository import StoreError
 from likes_api.repository.content import ContentRepository
 from likes_api.repository.documents import Database
 from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError, find_mongod
 from likes_api.repository.sessions import SessionRepository, UnknownUser
+from likes_api.repository.tokens import TokenRepository, UnknownPerson
 from likes_api.supervisor import serve
 
 P = ParamSpec("P")
 DEMO_SESSION = timedelta(days=30)
+DAY_SECONDS = 86_400
+# A hundred years: a moment that far off is still one that a date can hold.
+MAX_TOKEN_SECONDS = 36_500 * DAY_SECONDS
 
 
 def _explained(command: Callable[P, None]) -> Callable[P, None]:
@@ -37,7 +42,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except SettingsError as error:
             raise click.ClickException(f"bad settings\n{error}") from None
-        except (EmbeddedMongoError, UnknownUser) as error:
+        except (EmbeddedMongoError, UnknownPerson, UnknownUser) as error:
             raise click.ClickException(str(error)) from None
         except StoreError as error:
             raise click.ClickException(f"the database failed: {type(error).__name__}: {error}") from None
@@ -108,6 +113,39 @@ def create_session(user: str, expires_in: int) -> None:
     """Sign a user in, and print the cookie for `curl -H "Cookie: ..."`."""
     with open_database(Settings.from_environment()) as database:
         click.echo(_session_cookie(database, user, timedelta(seconds=expires_in)))
+
+
+@main.group()
+def token() -> None:
+    """Bearer tokens of the diaspora* contract."""
+
+
+@token.command("create")
+@click.option("--person", required=True, metavar="GUID", help="The guid of a person that exists.")
+@click.option("--scope", "scopes", required=True, multiple=True, type=click.Choice([scope.value for scope in Scope]))
+@click.option(
+    "--expires-in",
+    type=click.IntRange(1, MAX_TOKEN_SECONDS),
+    default=DAY_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+)
+@_explained
+def create_token(person: str, scopes: tuple[str, ...], expires_in: int) -> None:
+    """Make a token and print it, this once: only its SHA-256 is kept."""
+    with open_database(Settings.from_environment()) as database:
+        lifetime = timedelta(seconds=expires_in)
+        click.echo(TokenRepository(database).create(person, scopes, lifetime, datetime.now(UTC)))
+
+
+@token.command("revoke")
+@click.argument("token")
+@_explained
+def revoke_token(token: str) -> None:
+    """Make TOKEN invalid from now on."""
+    with open_database(Settings.from_environment()) as database:
+        if not TokenRepository(database).revoke(token):
+            raise click.ClickException("there is no such token")
 
 
 def _gunicorn() -> list[str]:

@@ -1,15 +1,24 @@
 """Which MongoDB a command works on: the operator's, the embedded one that runs, or one started for the while."""
 
+import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 from config.settings import Settings
+from likes_api.repository import StoreError
 from likes_api.repository.client import connect
 from likes_api.repository.documents import Database
 from likes_api.repository.embedded import DataDirectoryInUse, EmbeddedMongod, find_mongod
+from likes_api.repository.schema import ensure_indexes
+
+_RETRY_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -20,6 +29,25 @@ def open_database(settings: Settings) -> Iterator[Database]:
     """
     with _server(settings) as uri, connect(uri) as client:
         yield client[settings.mongodb_database]
+
+
+def ensure_indexes_meanwhile(settings: Settings) -> None:
+    """Make the indexes in a thread of their own, so that a database that is away keeps no worker from starting.
+
+    Until then everything works; expired tokens are just not swept up. On a client of its own, which is closed when the
+    work is done.
+    """
+
+    def work() -> None:
+        while True:
+            try:
+                with open_database(settings) as database:
+                    return ensure_indexes(database)
+            except StoreError as error:
+                log.warning("indexes are not made, trying again", extra={"failure": type(error).__name__})
+                time.sleep(_RETRY_SECONDS)
+
+    Thread(target=work, name="ensure-indexes", daemon=True).start()
 
 
 def embedded_secret(data_dir: Path) -> str:

@@ -1,7 +1,6 @@
 """A real MongoDB for the run, a database of its own for each test, and the application on it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import mongomock

@@ -26,9 +26,9 @@ from likes_api.http.received import Received
 
 # From the first byte of a request, or the connection's begin, to its last. A browser on a bad mobile network makes it.
 REQUEST_SECONDS = 10.0
-# How long a worker without a free thread leaves new connections to the others. Were they all stuck, waiting in the
-# kernel's queue, unseen, would count towards no deadline.
-RELUCTANT_SECONDS = 0.25
+# How long a worker without a free thread leaves new connections to the others: long enough for a worker with one to be
+# first, short enough that nobody waits long, unseen by any deadline, in the kernel's queue where all are busy.
+RELUCTANT_SECONDS = 0.05
 # How long a closed connection may go on sending what nobody reads: closed outright, its client could lose the answer
 # (RFC 9112, 9.6). At the end, connections without a whole request get no longer either.
 LINGER_SECONDS = 2.0

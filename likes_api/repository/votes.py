@@ -59,14 +59,16 @@ class VoteRepository:
         mine = "likedBy" if vote is Vote.UP else "dislikedBy"
         return self._change_if(target, voter, {mine: {"$ne": voter}}, update_pipeline.put(voter, vote))
 
-    def clear(self, target: Target, voter: str) -> tuple[Tally, bool]:
+    def clear(self, target: Target, voter: str, only: Vote | None = None) -> tuple[Tally, bool]:
         """Take back whatever the voter voted; tell the tally and whether that changed anything.
 
         Round trips as for :meth:`set`.
 
+        :param only: take back this vote alone; the other one stays.
         :raises TargetNotFound: there is no such target.
         """
-        voted = {"$or": [{"likedBy": voter}, {"dislikedBy": voter}]}
+        arrays = {Vote.UP: "likedBy", Vote.DOWN: "dislikedBy"}
+        voted = {"$or": [{array: voter} for vote, array in arrays.items() if only in (None, vote)]}
         return self._change_if(target, voter, voted, update_pipeline.put(voter, None))
 
     def tally(self, target: Target, voter: str | None = None) -> Tally:

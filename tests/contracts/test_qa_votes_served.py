@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -42,7 +43,7 @@ def database(client: MongoClient[Document]) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def url(mongod: EmbeddedMongod, database: Database) -> Iterator[str]:
+def server(mongod: EmbeddedMongod, database: Database) -> Iterator[Server]:
     """gunicorn with two workers and three votes an hour."""
     variables = {
         "LIKES_MONGODB_URI": mongod.uri,
@@ -50,8 +51,27 @@ def url(mongod: EmbeddedMongod, database: Database) -> Iterator[str]:
         "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
         "LIKES_LIMIT_QA_VOTE": "3/hour",
     }
-    with running_server(variables) as url:
-        yield url
+    with started_server(variables) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    return server.url
+
+
+def workers(server: Server) -> list[str]:
+    return Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+
+
+@contextmanager
+def halted(pid: int) -> Iterator[None]:
+    """Keep a process from running meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 # -- Bodies and headers on the wire
@@ -85,8 +105,10 @@ def test_long_chunked_body_is_answered_413_when_the_client_reads_while_it_sends(
     head = "".join(f"{name}: {value}\r\n" for name, value in headers().items())
     with connection(url) as wire:
         wire.sendall(f"POST {URL} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n{head}\r\n".encode())
-        wire.sendall(b"4e20\r\n" + b"[" * 20_000 + b"\r\n")
-        answer = wire.recv(4_096)
+        wire.sendall(b"4001\r\n" + b"[" * 0x4001 + b"\r\n")  # one more than 16 KiB, and more would come
+        answer = b""
+        while b"}" not in answer and (part := wire.recv(4_096)):
+            answer += part
     assert b" 413 " in answer.splitlines()[0]
     assert b'{"error":"Request entity too large"}' in answer
 
@@ -117,7 +139,10 @@ def test_nonsense_on_the_wire_is_refused_and_the_server_goes_on(url: str, databa
     with connection(url) as wire:
         wire.sendall(request_)
         wire.shutdown(socket.SHUT_WR)
-        answer = wire.recv(65_536)
+        try:
+            answer = wire.recv(65_536)
+        except ConnectionResetError:  # closed without having read all of it
+            answer = b""
     assert not answer or answer.split(b" ")[1].startswith(b"4")
     assert b"Traceback" not in answer
     assert snapshot(database) == before
@@ -129,14 +154,15 @@ def connection(url: str) -> socket.socket:
     return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5)
 
 
-def test_limit_holds_for_all_workers_together(url: str, database: Database) -> None:
+def test_limit_holds_for_all_workers_together(server: Server) -> None:
     user = uuid4().hex
-    with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda _: vote(url, user), range(24)))
-    accepted = [answer.status_code for answer in answers].count(200)
-    assert accepted == 3
-    assert {answer.status_code for answer in answers} == {200, 429}
-    assert all(int(each.headers["Retry-After"]) > 0 for each in answers if each.status_code == 429)
+    first, second = map(int, workers(server))
+    with halted(first):
+        assert [vote(server.url, user).status_code for _ in range(3)] == [200, 200, 200]
+    with halted(second):
+        refused = vote(server.url, user)
+    assert (refused.status_code, refused.json()) == (429, {"error": "Too many requests"})
+    assert int(refused.headers["Retry-After"]) > 0
 
 
 # -- The database goes away
@@ -152,7 +178,7 @@ def own_mongod(tmp_path: Path) -> Iterator[EmbeddedMongod]:
 
 
 @pytest.fixture
-def server(own_mongod: EmbeddedMongod) -> Iterator[Server]:
+def own_server(own_mongod: EmbeddedMongod) -> Iterator[Server]:
     with started_server({"LIKES_MONGODB_URI": own_mongod.uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}) as server:
         yield server
 
@@ -172,52 +198,30 @@ def assert_recovers(url: str) -> None:
     assert vote(url, "carol").status_code == 200
 
 
-def workers(server: Server) -> list[str]:
-    return Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-
-
-@pytest.mark.parametrize("how", ["stopped", "killed", "frozen"])
+@pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_vote_fails_within_3_seconds_and_succeeds_again_when_the_database_was_away(
-    own_mongod: EmbeddedMongod, server: Server, how: str
+    own_mongod: EmbeddedMongod, own_server: Server, how: str
 ) -> None:
-    assert vote(server.url).json()["upvotes"] == 1
-    started = workers(server)
+    assert vote(own_server.url).json()["upvotes"] == 1
+    started = workers(own_server)
     assert own_mongod.pid is not None
-    if how == "stopped":
-        os.kill(own_mongod.pid, signal.SIGTERM)
-    else:
-        os.kill(own_mongod.pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
-    deadline = time.monotonic() + 10
-    while how != "frozen" and own_mongod.is_running() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    os.kill(own_mongod.pid, signal.SIGSTOP if how == "frozen" else signal.SIGKILL)
     try:
-        for _ in range(2):
-            assert_like_fails_in_time(server.url)
-        assert requests.get(f"{server.url}/healthz", timeout=1).ok
-        assert requests.get(f"{server.url}/readyz", timeout=2).status_code == 503
-        assert requests.post(server.url + URL, timeout=1).status_code == 401
+        # As many as one worker has threads: where all go to the same one, none waits for another.
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(assert_like_fails_in_time, own_server.url, f"user-{n}") for n in range(8)]:
+                done.result()
+        assert requests.get(f"{own_server.url}/healthz", timeout=1).ok
+        assert requests.get(f"{own_server.url}/readyz", timeout=2).status_code == 503
+        assert requests.post(own_server.url + URL, timeout=1).status_code == 401
     finally:
         if how == "frozen":
             os.kill(own_mongod.pid, signal.SIGCONT)
     if how != "frozen":
         own_mongod.restart()
-    assert_recovers(server.url)
-    assert workers(server) == started
-
-
-def test_all_votes_fail_within_3_seconds_when_many_users_vote_while_the_database_is_frozen(
-    own_mongod: EmbeddedMongod, server: Server
-) -> None:
-    assert own_mongod.pid is not None
-    vote(server.url)
-    os.kill(own_mongod.pid, signal.SIGSTOP)
-    try:
-        with ThreadPoolExecutor(16) as pool:
-            for done in [pool.submit(assert_like_fails_in_time, server.url, f"u{number}") for number in range(16)]:
-                done.result()
-    finally:
-        os.kill(own_mongod.pid, signal.SIGCONT)
-    assert_recovers(server.url)
+    assert_recovers(own_server.url)
+    # Nobody was killed for being slow.
+    assert workers(own_server) == started
 
 
 def test_server_starts_and_recovers_when_the_database_comes_up_after_it(tmp_path: Path) -> None:
@@ -226,10 +230,13 @@ def test_server_starts_and_recovers_when_the_database_comes_up_after_it(tmp_path
     with MongoClient[Document](uri) as client:
         client["likes"]["questions"].insert_one({"_id": "q_123"})
     mongod.stop()
-    with running_server({"LIKES_MONGODB_URI": uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}) as url:
-        assert_like_fails_in_time(url)
-        with mongod:
+    try:
+        with running_server({"LIKES_MONGODB_URI": uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}) as url:
+            assert_like_fails_in_time(url)
+            mongod.start()
             assert_recovers(url)
+    finally:
+        mongod.stop()
 
 
 # -- Bad settings
@@ -286,3 +293,16 @@ def test_request_log_is_json_lines_without_what_must_not_be_told(url: str, mongo
     said = json.dumps(lines)
     for secret in ("tell-nobody", "192.0.2.77", session_of("tell-nobody"), NEXTAUTH_SECRET, '127.0.0.1"'):
         assert secret not in said
+
+
+def test_server_ends_cleanly_and_soon_when_it_is_stopped_after_a_vote(mongod: EmbeddedMongod) -> None:
+    with started_server({"LIKES_MONGODB_URI": mongod.uri, "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET}) as server:
+        for number in range(8):  # so that each worker has counted towards a limit
+            vote(server.url, f"user-{number}")
+        os.kill(server.pid, signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        while "Shutting down: Master" not in server.log.read_text():
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.05)
+        for line in server.log.read_text().splitlines():
+            assert json.loads(line)

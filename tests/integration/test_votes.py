@@ -117,7 +117,7 @@ class Answers(CommandListener):
     def started(self, event: CommandStartedEvent) -> None: ...
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        self.replies.append(event.reply)
+        self.replies.append(dict(event.reply))
 
     def failed(self, event: CommandFailedEvent) -> None: ...
 

@@ -103,6 +103,8 @@ def question(id_: str) -> Target:
 
 
 def test_repository_agrees_with_the_model_after_every_step_of_any_sequence(database: Database) -> None:
-    run_state_machine_as_test(
-        lambda: VotesMachine(database), settings=settings(max_examples=100, stateful_step_count=30, deadline=None)
-    )
+    def machine() -> VotesMachine:
+        return VotesMachine(database)
+
+    bounds = settings(max_examples=100, stateful_step_count=30, deadline=None)
+    run_state_machine_as_test(machine, settings=bounds)  # type: ignore[arg-type]  # a function will do

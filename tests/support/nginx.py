@@ -15,6 +15,7 @@ from likes_api.child_process import tied_to_this_process
 from tests.support.server import ROOT, free_port
 
 START_SECONDS = 10.0
+_HOST = "127.0.0.1"
 _MAIN = """\
 daemon off;
 worker_processes 1;
@@ -65,7 +66,8 @@ def running_nginx(upstream: str) -> Iterator[Nginx]:
         try:
             deadline = time.monotonic() + START_SECONDS
             while not _listens(nginx.tls_port):
-                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.02)
             yield nginx
         finally:
@@ -81,7 +83,7 @@ def _site(nginx: Nginx, upstream: str) -> str:
         (r"listen 80;", f"listen 127.0.0.1:{nginx.redirect_port};"),
         (
             r"listen 443 ssl http2;",
-            f"listen 127.0.0.1:{nginx.tls_port} ssl http2; listen 127.0.0.1:{nginx.plain_port};",
+            f"listen {_HOST}:{nginx.tls_port} ssl http2; listen {_HOST}:{nginx.plain_port};",
         ),
         (r"/etc/ssl/certs/\S+\.pem", str(nginx.certificate)),
         (r"/etc/ssl/private/\S+\.key", str(nginx.certificate.with_suffix(".key"))),
@@ -93,13 +95,11 @@ def _site(nginx: Nginx, upstream: str) -> str:
 
 def _certificate(directory: Path) -> Path:
     certificate = directory / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        + ["-keyout", str(certificate.with_suffix(".key")), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    key = str(certificate.with_suffix(".key"))
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", *curve, "-nodes", "-days", "1", *names, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
     return certificate
 
 

@@ -65,7 +65,7 @@ def started_server(environment: Mapping[str, str]) -> Iterator[Server]:
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for gunicorn: ours without its settings, and those given."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("LIKES_", "GUNICORN_", "WEB_"))}
-    return ours | {"LIKES_SECRET_KEY": SECRET_KEY} | environment
+    return {**ours, "LIKES_SECRET_KEY": SECRET_KEY, **environment}
 
 
 def _start(environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
@@ -79,7 +79,7 @@ def _start(environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.P
 
 
 def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tuple[subprocess.Popen[bytes], str]:
-    variables = server_environment({"LIKES_BIND": f"127.0.0.1:{port}"} | environment)
+    variables = server_environment({"LIKES_BIND": f"127.0.0.1:{port}", **environment})
     # Tied: a pytest that is killed leaves no gunicorn behind.
     process = subprocess.Popen(
         tied_to_this_process(COMMAND), cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -96,7 +96,7 @@ def _start_at(port: int, environment: Mapping[str, str], log: IO[bytes]) -> tupl
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
+    """Return a port that nobody listens on now; somebody may a moment later."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -137,6 +137,19 @@ class VoteRepositorySuite:
         if current is None:
             assert document == start
 
+    @pytest.mark.parametrize("only", [UP, DOWN])
+    @pytest.mark.parametrize("current", [None, UP, DOWN])
+    def test_clear_takes_only_one_vote_back_when_it_is_named(
+        self, repository: VoteRepository, database: Database, current: Vote | None, only: Vote
+    ) -> None:
+        self.put(database, before(current))
+        start = self.get(database)
+        tally, changed = repository.clear(QUESTION, "ada", only)
+        assert changed == (current is only)
+        assert tally.own == (None if changed else current)
+        assert not list(faults(self.get(database)))
+        assert changed or self.get(database) == start
+
     @pytest.mark.parametrize("current", [None, UP, DOWN])
     def test_tally_tells_counts_and_own_vote_without_changing_anything(
         self, repository: VoteRepository, database: Database, current: Vote | None

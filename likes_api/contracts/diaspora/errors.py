@@ -1,0 +1,75 @@
+"""The dialect of contract 3: ``{"code": status, "message": reason}``, in the document's words.
+
+What is wrong with a token is said as RFC 6750 has it, section 3: ``{"error", "error_description"}`` in the body, and
+the same in ``WWW-Authenticate``.
+"""
+
+from typing import Any
+
+from likes_api.http.errors import Dialect, Refused
+
+PREFIX = "/api/v1"
+
+
+class TokenRefused(Refused):
+    """The token is refused, for one of RFC 6750's reasons.
+
+    :param error: its code in the RFC, section 3.1.
+    :param attributes: more of ``WWW-Authenticate``, as it is written there.
+    """
+
+    def __init__(self, status: int, error: str, description: str, attributes: str = "") -> None:
+        challenge = f'Bearer error="{error}", error_description="{description}"{attributes}'
+        super().__init__(status, description, {"WWW-Authenticate": challenge})
+        self.error = error
+
+
+def _body(refused: Refused) -> dict[str, Any]:
+    if isinstance(refused, TokenRefused):
+        return {"error": refused.error, "error_description": refused.message}
+    return {"code": refused.status, "message": refused.message}
+
+
+DIALECT = Dialect(prefix=PREFIX, body=_body)
+
+
+def several_tokens() -> Refused:
+    """There is more than one access token."""
+    return TokenRefused(400, "invalid_request", "The request carries more than one access token")
+
+
+def invalid_token() -> Refused:
+    """The token is malformed, unknown, expired or revoked; which of them is not told."""
+    return TokenRefused(401, "invalid_token", "The access token is invalid, expired or revoked")
+
+
+def no_token() -> Refused:
+    """There is none. Then the challenge has no error code (RFC 6750, section 3.1)."""
+    return Refused(401, "Unauthorized user", {"WWW-Authenticate": "Bearer"})
+
+
+def insufficient_scope(missing: str) -> Refused:
+    """The token was made without this scope."""
+    return TokenRefused(
+        403, "insufficient_scope", f"The access token lacks the scope {missing}", f', scope="{missing}"'
+    )
+
+
+def not_found(*, comment: bool) -> Refused:
+    """There is no such post, or none that this person may see; or no such comment on it."""
+    return Refused(404, f"Post{' or comment' if comment else ''} with provided guid could not be found")
+
+
+def not_allowed() -> Refused:
+    """The post is private to this token, or its author ignores this person."""
+    return Refused(422, "User is not allowed to like")
+
+
+def already_liked() -> Refused:
+    """This person's like is there."""
+    return Refused(409, "Like already exists")
+
+
+def not_liked() -> Refused:
+    """There is no like of this person."""
+    return Refused(410, "Like doesn't exist")

@@ -1,0 +1,13 @@
+"""The indexes of our own collections. Targets are found by ``_id``; a host's collections are its own to index."""
+
+from likes_api.repository import tokens
+from likes_api.repository.documents import Database
+
+
+def ensure_indexes(database: Database) -> None:
+    """Make the indexes that are missing; making them again changes nothing.
+
+    :raises likes_api.repository.StoreError: the database is away, or has another index of that name.
+    """
+    # Each token names the moment at which it goes.
+    database[tokens.COLLECTION].create_index("expiresAt", expireAfterSeconds=0)

@@ -1,0 +1,88 @@
+"""Bearer tokens as they are kept: the SHA-256, the person, the scopes, the end. The token itself is kept nowhere.
+
+A plain hash will do: a token is 256 random bits, not a password, so there is nothing to guess and no salt to add.
+The hash is the ``_id``. An index walk takes longer the more leading digits match, but a stranger who tries tokens
+chooses tokens, not hashes: to learn from the time one would have to find a preimage first.
+"""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from likes_api.repository.content import PEOPLE
+from likes_api.repository.documents import Database, Document
+
+# Not "tokens": in a database shared with a host application, the index that lets tokens expire must not meet a
+# collection of the host's.
+COLLECTION = "likes_tokens"
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token stands for."""
+
+    person: str
+    scopes: frozenset[str]
+
+
+class UnknownPerson(Exception):
+    """There is no such person."""
+
+
+class TokenRepository:
+    """Make, find and revoke tokens.
+
+    Every method may raise :class:`likes_api.repository.StoreError`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._tokens = database[COLLECTION]
+        self._people = database[PEOPLE]
+
+    def grant_of(self, token: str, now: datetime) -> Grant | None:
+        """Tell what a token stands for, or ``None`` where it is unknown, expired or revoked, or its person gone.
+
+        One round trip. The time is checked besides the TTL index, whose sweep comes once a minute, or later on a busy
+        server (MongoDB manual, "TTL Indexes").
+        """
+        pipeline: list[Document] = [
+            {"$match": {"_id": _digest(token), "expiresAt": {"$gt": now}}},
+            {
+                "$lookup": {
+                    "from": self._people.name,
+                    "localField": "person",
+                    "foreignField": "_id",
+                    "pipeline": [{"$project": {"_id": 1}}],
+                    "as": "people",
+                }
+            },
+            {"$match": {"people": {"$ne": []}}},
+            {"$project": {"_id": 0, "person": 1, "scopes": 1}},
+        ]
+        with self._tokens.aggregate(pipeline) as rows:
+            found = next(rows, None)
+        return None if found is None else Grant(found["person"], frozenset(found["scopes"]))
+
+    def create(self, person: str, scopes: Collection[str], lifetime: timedelta, now: datetime) -> str:
+        """Make a token for a person and return it: 64 hex digits, to be seen this once.
+
+        :raises UnknownPerson: there is no such person.
+        """
+        if self._people.find_one({"_id": person}, {"_id": 1}) is None:
+            raise UnknownPerson(f"There is no person {person!r}.")
+        token = secrets.token_hex(_TOKEN_BYTES)
+        self._tokens.insert_one(
+            {"_id": _digest(token), "person": person, "scopes": sorted(set(scopes)), "expiresAt": now + lifetime}
+        )
+        return token
+
+    def revoke(self, token: str) -> bool:
+        """Make a token invalid from now on; tell whether there was one."""
+        return self._tokens.delete_one({"_id": _digest(token)}).deleted_count == 1
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()

@@ -1,0 +1,31 @@
+"""A database, the application on it and a count of its commands, shared by the tests of a module."""
+
+from collections.abc import Iterator
+
+import pytest
+from pymongo import MongoClient
+
+from likes_api.app import create_app
+from likes_api.repository.client import connect
+from likes_api.repository.documents import Document
+from likes_api.repository.embedded import EmbeddedMongod
+from tests.support import diaspora
+from tests.support.commands import CountedCommands
+from tests.support.diaspora import Pod
+from tests.support.documents import emptied_afterwards, named_database
+from tests.support.settings import settings
+
+
+@pytest.fixture(scope="module")
+def empty_pod(client: MongoClient[Document], mongod: EmbeddedMongod) -> Iterator[Pod]:
+    counted = CountedCommands()
+    with named_database(client) as database, connect(mongod.uri, event_listeners=[counted]) as observed:
+        seen = observed[database.name]
+        yield Pod(database, seen, create_app(settings(), seen), counted)
+
+
+@pytest.fixture
+def pod(empty_pod: Pod) -> Iterator[Pod]:
+    with emptied_afterwards(empty_pod.database):
+        diaspora.populate(empty_pod.database)
+        yield empty_pod

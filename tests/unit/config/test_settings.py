@@ -1,0 +1,197 @@
+"""Settings: every default, every fault at once, by name and never by value."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from config.settings import Limits, Settings, SettingsError
+
+ROOT = Path(__file__).parents[3]
+SECRET = "s" * 32
+EXAMPLE = (ROOT / "config" / "example.env").read_text(encoding="utf-8")
+
+
+def load(**environment: str) -> Settings:
+    return Settings.from_environment(environment)
+
+
+def faults(environment: dict[str, str], *, database_required: bool = False) -> dict[str, str]:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment(environment, database_required=database_required)
+    return dict(line.split(": ", 1) for line in str(refusal.value).splitlines())
+
+
+def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
+    assert load() == Settings(
+        mongodb_uri=None,
+        mongodb_database="likes",
+        mongod=None,
+        data_dir=Path("var").absolute(),
+        bind="127.0.0.1:8000",
+        workers=2,
+        threads=8,
+        secret_keys=(),
+        nextauth_secrets=(),
+        nextauth_cookie=None,
+        nextauth_user_claims=("id", "sub"),
+        guest_likes=False,
+        trusted_proxies=0,
+        cors_origins=(),
+        qa_id_field="_id",
+        ratelimit_enabled=True,
+        ratelimit_storage_uri=None,
+        limits=Limits(
+            toggle_address="60/minute",
+            toggle_burst="10 per 10 seconds",
+            toggle_user="30/minute",
+            toggle_entry="10/minute",
+            status="300/minute",
+            qa_vote="120/minute",
+        ),
+        demo=False,
+    )
+
+
+def test_example_file_spells_the_defaults_of_all_settings() -> None:
+    lines = [line.split("=", 1) for line in EXAMPLE.splitlines() if "=" in line and not line.startswith("# ")]
+    written = {name: value for name, value in lines if not name.startswith("#")}
+    named = {name.lstrip("#") for name, _ in lines}
+    assert Settings.from_environment(written) == load()
+    from_code = set(re.findall(r'data_key="(\w+)"', (ROOT / "config" / "settings.py").read_text(encoding="utf-8")))
+    assert named == from_code - {"LIKES_DEMO"}  # `likes-api run --demo` sets that one, not an operator
+
+
+def test_settings_are_as_given_when_all_are_set() -> None:
+    given = load(
+        LIKES_MONGODB_URI="mongodb+srv://user:secret@db.example/?replicaSet=rs0",
+        LIKES_MONGODB_DATABASE="votes-2",
+        LIKES_MONGOD="/opt/mongod",
+        LIKES_DATA_DIR="/srv/likes",
+        LIKES_BIND="unix:/run/likes.sock",
+        WEB_CONCURRENCY="4",
+        LIKES_THREADS="16",
+        LIKES_SECRET_KEY=f"{SECRET}, {'t' * 40}",
+        LIKES_NEXTAUTH_SECRET="new,old",
+        LIKES_NEXTAUTH_COOKIE="__Host-session",
+        LIKES_NEXTAUTH_USER_CLAIMS="userId , sub,",
+        LIKES_GUEST_LIKES="true",
+        LIKES_TRUSTED_PROXIES="2",
+        LIKES_CORS_ORIGINS="https://www.example.com,http://localhost:3000",
+        LIKES_QA_ID_FIELD="id",
+        LIKES_RATELIMIT_ENABLED="false",
+        LIKES_RATELIMIT_STORAGE_URI="redis://cache",
+        LIKES_LIMIT_QA_VOTE="5 per 10 seconds;100/hour",
+    )
+    assert given.mongodb_uri == "mongodb+srv://user:secret@db.example/?replicaSet=rs0"
+    assert (given.mongodb_database, given.qa_id_field) == ("votes-2", "id")
+    assert (given.mongod, given.data_dir) == (Path("/opt/mongod"), Path("/srv/likes"))
+    assert (given.bind, given.workers, given.threads) == ("unix:/run/likes.sock", 4, 16)
+    assert given.secret_keys == (SECRET, "t" * 40)
+    assert given.nextauth_secrets == ("new", "old")
+    assert (given.nextauth_cookie, given.nextauth_user_claims) == ("__Host-session", ("userId", "sub"))
+    assert (given.guest_likes, given.trusted_proxies, given.ratelimit_enabled) == (True, 2, False)
+    assert given.cors_origins == ("https://www.example.com", "http://localhost:3000")
+    assert (given.ratelimit_storage_uri, given.limits.qa_vote) == ("redis://cache", "5 per 10 seconds;100/hour")
+
+
+def test_variable_counts_as_unset_when_it_is_empty_or_blank() -> None:
+    assert load(LIKES_MONGODB_URI="", LIKES_THREADS=" ", LIKES_CORS_ORIGINS="", LIKES_GUEST_LIKES="") == load()
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    assert load(LIKES_UNKNOWN="x", PATH="/bin", GUNICORN_CMD_ARGS="--x") == load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIKES_MONGODB_URI", "localhost:27017"),
+        ("LIKES_MONGODB_URI", "http://localhost"),
+        ("LIKES_MONGODB_URI", "mongodb://?x=1"),
+        ("LIKES_MONGODB_URI", "mongodb:///likes"),
+        ("LIKES_MONGODB_URI", "mongodb://user:pa@ss@db.example"),
+        ("LIKES_MONGODB_URI", "mongodb://user:pa/ss@db.example"),
+        ("LIKES_MONGODB_URI", "mongodb://db.example:port1"),
+        ("LIKES_MONGODB_URI", "mongodb://a,,b"),
+        ("LIKES_MONGODB_DATABASE", "a/b"),
+        ("LIKES_MONGODB_DATABASE", "a.b"),
+        ("LIKES_MONGODB_DATABASE", "x" * 64),
+        ("LIKES_MONGODB_DATABASE", "likes\n"),
+        ("LIKES_BIND", "8000"),
+        ("LIKES_BIND", "localhost"),
+        ("LIKES_BIND", "likes:web"),
+        ("LIKES_BIND", "127.0.0.1:65536"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "two"),
+        ("LIKES_THREADS", "-1"),
+        ("LIKES_THREADS", "1.5"),
+        ("LIKES_THREADS", "257"),
+        ("LIKES_SECRET_KEY", "brief"),
+        ("LIKES_SECRET_KEY", f"{SECRET},brief"),
+        ("LIKES_NEXTAUTH_COOKIE", "a b"),
+        ("LIKES_NEXTAUTH_COOKIE", "a;b"),
+        ("LIKES_NEXTAUTH_COOKIE", "a=b"),
+        ("LIKES_GUEST_LIKES", "perhaps"),
+        ("LIKES_TRUSTED_PROXIES", "-1"),
+        ("LIKES_TRUSTED_PROXIES", "all"),
+        ("LIKES_CORS_ORIGINS", "*"),
+        ("LIKES_CORS_ORIGINS", "www.example.com"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com/"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com/path"),
+        ("LIKES_CORS_ORIGINS", "https://a.example,ftp://b.example"),
+        ("LIKES_CORS_ORIGINS", "https://"),
+        ("LIKES_CORS_ORIGINS", "null"),
+        ("LIKES_QA_ID_FIELD", "$where"),
+        ("LIKES_QA_ID_FIELD", "a.b"),
+        ("LIKES_QA_ID_FIELD", "id\n"),
+        ("LIKES_RATELIMIT_ENABLED", "sometimes"),
+        ("LIKES_RATELIMIT_STORAGE_URI", "file:///tmp/limits"),
+        ("LIKES_RATELIMIT_STORAGE_URI", "cache.example"),
+        ("LIKES_LIMIT_QA_VOTE", "many"),
+        ("LIKES_LIMIT_STATUS", "10/fortnight"),
+    ],
+)
+def test_setting_is_refused_by_name_and_not_by_value_when_it_is_bad(name: str, value: str) -> None:
+    others = {"LIKES_SECRET_KEY": SECRET} if name == "LIKES_MONGODB_URI" else {}
+    found = faults(others | {name: value})
+    assert list(found) == [name]
+    assert found[name].endswith(".")
+    assert value not in found[name]
+
+
+def test_all_faults_are_told_at_once_when_several_settings_are_bad() -> None:
+    bad = {"LIKES_THREADS": "x", "LIKES_BIND": "y", "LIKES_CORS_ORIGINS": "z", "LIKES_MONGODB_URI": "w"}
+    assert list(faults(bad)) == sorted([*bad, "LIKES_SECRET_KEY"])
+
+
+def test_secret_key_is_required_when_the_database_is_the_operators() -> None:
+    assert list(faults({"LIKES_MONGODB_URI": "mongodb://db"})) == ["LIKES_SECRET_KEY"]
+
+
+def test_database_is_required_when_there_is_nothing_to_bring_one() -> None:
+    assert list(faults({}, database_required=True)) == ["LIKES_MONGODB_URI"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://localhost",
+        "mongodb://db:27017/",
+        "mongodb://a:1,b:2,[::1]:3/?replicaSet=rs0",
+        "mongodb://user:p%40ss@db/likes?authSource=admin",
+        "mongodb+srv://user:p:ss@cluster.example.net/?w=majority",
+        "mongodb://%2Ftmp%2Fmongod.sock/?directConnection=true",
+    ],
+)
+def test_uri_is_accepted_when_the_driver_could_read_it(uri: str) -> None:
+    assert load(LIKES_MONGODB_URI=uri, LIKES_SECRET_KEY=SECRET).mongodb_uri == uri
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:8000", "localhost:80", ":8000", "[::1]:8000", "unix:var/likes.sock"])
+def test_bind_is_a_host_and_port_or_a_socket(bind: str) -> None:
+    assert load(LIKES_BIND=bind).bind == bind
+
+
+def test_secret_is_long_enough_when_it_has_32_bytes_of_utf_8() -> None:
+    assert load(LIKES_SECRET_KEY="é" * 16).secret_keys == ("é" * 16,)
