@@ -19,7 +19,9 @@ MAX_BODY_BYTES = 16 * 1024
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\ntransfer-encoding:", re.IGNORECASE)
-_LAST_CHUNK = b"\r\n0\r\n\r\n"
+# A chunk's size and extensions (RFC 9112, 7.1), and the trailer section behind the last one.
+_CHUNK = re.compile(rb"([0-9a-f]{1,8})[^\n]{0,255}\n", re.IGNORECASE)
+_TRAILERS = re.compile(rb"([^\n]+\n)*?\r?\n")
 _EXPECTS = re.compile(rb"\nexpect:[ \t]*100-continue[ \t]*\r?(?=\n)", re.IGNORECASE)
 
 
@@ -37,6 +39,10 @@ class Received(Unreader):
         self.cut = False
         # Whether the client waits for "100 Continue" before it sends the body.
         self.expects_continue = False
+        # How far into a chunked body its chunks are complete, and how much they carry.
+        self._scanned = self._carried = 0
+        # The same, with what has come of the next chunk.
+        self._arrived = 0
 
     def chunk(self, size_hint: int | None = None) -> bytes:  # gunicorn's signature
         """Tell the parser that there is no more."""
@@ -61,7 +67,9 @@ class Received(Unreader):
             whole = self.cut
         else:
             whole = self._is_body_whole(data, end.end())
-        self.whole_at = monotonic()
+        if whole:
+            self._scanned = self._carried = 0
+            self.whole_at = monotonic()
         return whole
 
     def _is_body_whole(self, data: bytes, begin: int) -> bool:
@@ -69,8 +77,9 @@ class Received(Unreader):
         given = len(data) - begin
         length = _LENGTH.search(head)
         if _CHUNKED.search(head):
-            whole = data.find(_LAST_CHUNK, begin - 2) >= 0
-            self.cut = not whole and given > 2 * MAX_BODY_BYTES  # each byte may come with its chunk's size
+            whole = self._are_chunks_whole(data[begin:])
+            # Beyond the second limit it is all sizes and no data.
+            self.cut = not whole and (self._arrived > MAX_BODY_BYTES or given > 2 * MAX_BODY_BYTES)
         elif length:
             whole = given >= int(length[1])
             self.cut = int(length[1]) > MAX_BODY_BYTES and not whole
@@ -83,3 +92,18 @@ class Received(Unreader):
             self.buf.write(_EXPECTS.sub(b"", head, count=1) + data[begin:])
             self.expects_continue = not (whole or self.cut)
         return whole or self.cut
+
+    def _are_chunks_whole(self, body: bytes) -> bool:
+        """Go on where the last look ended; what is malformed is whole, for the parser to refuse."""
+        while chunk := _CHUNK.match(body, self._scanned):
+            size = int(chunk[1], 16)
+            if size == 0:
+                return _TRAILERS.match(body, chunk.end()) is not None
+            end = chunk.end() + size + 2  # the chunk's own line end
+            if end > len(body):
+                self._arrived = self._carried + len(body) - chunk.end()
+                return False
+            self._scanned = end
+            self._carried += size
+        self._arrived = self._carried
+        return b"\n" in body[self._scanned :]

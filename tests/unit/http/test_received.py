@@ -26,6 +26,7 @@ def whole_after(request: bytes) -> int:
         HEAD + b"CONTENT-LENGTH:3  \r\n\r\nabc",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n7;a=b\r\n\r\n0\r\n\r\n\r\n0\r\nTrailer: a\r\n\r\n",
     ],
 )
 def test_a_request_is_whole_with_its_last_byte_when_it_is_well_formed(request_: bytes) -> None:
@@ -50,11 +51,37 @@ def test_a_head_is_not_waited_for_when_it_is_too_long() -> None:
     assert received.head_is_too_large
 
 
-def test_a_chunked_body_is_not_waited_for_when_it_goes_on_and_on() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"1\r\na\r\n" * 6_000,
+        b"4001\r\n" + b"a" * (MAX_BODY_BYTES + 1),
+        b"2000\r\n" + b"a" * 0x2000 + b"\r\n3000\r\n" + b"a" * 0x2001,
+    ],
+)
+def test_a_chunked_body_is_not_waited_for_when_it_is_too_long(body: bytes) -> None:
     received = Received()
-    received.add(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * MAX_BODY_BYTES)
+    received.add(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + body)
     assert received.is_whole()
     assert received.cut
+
+
+def test_chunks_are_for_the_parser_to_refuse_when_they_are_malformed() -> None:
+    received = Received()
+    received.add(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+    assert received.is_whole()
+    assert not received.cut
+
+
+def test_the_next_request_is_looked_at_from_its_begin_when_one_has_been_read() -> None:
+    request = HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    received = Received()
+    for _ in range(3):
+        received.add(request[:-3])
+        assert not received.is_whole()
+        received.add(request[-3:])
+        assert received.is_whole()
+        received.read()
 
 
 @pytest.mark.parametrize(("rest", "asks"), [(b"", True), (b"abc", False)])
