@@ -51,6 +51,22 @@ class Ledger:
         entry.vote = vote if len(origins) == 1 else None
         entry.possible = {after}
 
+    def put(self, key: Key, vote: State, *, changed: bool) -> None:
+        """Note that a vote was set, or was so already: not a toggle, so it may be repeated."""
+        entry = self.entries.setdefault(key, Entry())
+        if not any((state is not vote) is changed for state in entry.possible):
+            self.contradictions.append(f"{key}: set to {vote}, changed: {changed}, but it was {describe(entry)}")
+        elif len(entry.possible) > 1:
+            self.resolved += 1
+        self.acknowledged += 1
+        entry.vote = None
+        entry.possible = {vote}
+
+    def put_unanswered(self, key: Key, vote: State) -> None:
+        """Note that a vote may have been set."""
+        self.uncertain += 1
+        self.entries.setdefault(key, Entry()).possible.add(vote)
+
     def unanswered(self, key: Key, vote: Vote) -> None:
         """Note a toggle of which nobody knows whether it happened."""
         entry = self.entries.setdefault(key, Entry())

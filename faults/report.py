@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from faults.clients import Crowd, Outcome
+from faults.clients import ACKNOWLEDGED, Crowd, Outcome
 from faults.ledger import Key, State
 from likes_api.repository.documents import Database
 from likes_api.votes import Vote
@@ -43,7 +43,7 @@ def held_votes(documents: Iterable[Mapping[str, object]]) -> dict[Key, State]:
 
 def summarize(report: Report, crowd: Crowd, database: Database) -> None:
     """Compare the clients' books with the database, and look at how long requests took."""
-    held = held_votes(database.questions.find())
+    held = held_votes([*database.questions.find(), *database.posts.find()])
     lost, doubled = [], []
     for client in crowd.clients:
         its_lost, its_doubled = client.ledger.lost_and_doubled(held)
@@ -65,7 +65,7 @@ def summarize(report: Report, crowd: Crowd, database: Database) -> None:
     report.require(not lost, f"lost: {len(lost)}")
     report.require(not doubled, f"doubled: {len(doubled)}")
     report.require(not drift, f"drift: {len(drift)}")
-    report.require(not strange, f"answers that are neither 200 nor 500: {len(strange)} {strange[:3]}")
+    report.require(not strange, f"answers of any other status: {len(strange)} {strange[:3]}")
     sent = [outcome for outcome in outcomes if outcome.status >= 0]
     slowest = max(sent, key=lambda outcome: outcome.seconds)
     report.require(slowest.seconds <= MAX_SECONDS, f"slowest request: {slowest.seconds:.2f} s")
@@ -73,7 +73,7 @@ def summarize(report: Report, crowd: Crowd, database: Database) -> None:
 
 def without_service(outcomes: Sequence[Outcome], begin: float, end: float) -> float:
     """Return the longest time within a span in which no vote was acknowledged, in seconds."""
-    moments = [each.began + each.seconds for each in outcomes if each.status == 200]
+    moments = [each.began + each.seconds for each in outcomes if each.status in ACKNOWLEDGED]
     within = [begin, *(moment for moment in moments if begin <= moment <= end), end]
     return max(later - earlier for earlier, later in pairwise(within))
 

@@ -18,7 +18,7 @@ from tests.support.server import free_port, server_environment
 CLIENTS = 8
 TARGETS = [f"q_{number}" for number in range(10)]
 DEATHS = 3
-SECONDS_APART = 10.0
+SECONDS_APART = 8.0
 # The journal is replayed, and the supervisor waits longer with each death in a minute.
 MAX_WITHOUT_MONGOD = 6.0
 

@@ -26,7 +26,7 @@ CLIENTS = 8
 TARGETS = [f"q_{number}" for number in range(10)]
 # Between two votes of a client: the machine is not to be the limit.
 PAUSE_SECONDS = 0.05
-SPAN_SECONDS = 10.0
+SPAN_SECONDS = 7.0
 SLOW_HEAD = b"POST /api/likes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Padding: "
 MAX_RATIO = 3.0
 # Below this, a ratio of two quick answers says more about the machine than about us.
