@@ -37,7 +37,7 @@ clean:
 system-run:
 	./scripts/system-packages libcurl4
 system-test:
-	./scripts/system-packages libcurl4 chromium wrk nginx-light openssl
+	./scripts/system-packages libcurl4 curl chromium wrk redis-server nginx-light openssl
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+from gunicorn.http.message import Request
+from gunicorn.workers.base import Worker
+
 from config.logging import CONFIGURATION
 from config.settings import Settings, SettingsError
 
@@ -50,6 +53,18 @@ secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
 # The heartbeat file on tmpfs: a slow disk must not look like a dead worker. Where there is none, the usual /tmp.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def pre_request(worker: Worker, req: Request) -> None:
+    """Make one ``Cookie`` header of several, as RFC 9113 (8.2.3) has it; gunicorn would put commas between them.
+
+    ``curl -b jar -H "Cookie: ..."`` sends two: the CSRF token's cookie and the session's.
+    """
+    cookies = [value for name, value in req.headers if name == "COOKIE"]
+    if len(cookies) > 1:
+        others = [header for header in req.headers if header[0] != "COOKIE"]
+        req.headers = [*others, ("COOKIE", "; ".join(cookies))]
+
 
 accesslog = None
 logconfig_dict = CONFIGURATION

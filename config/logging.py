@@ -20,5 +20,7 @@ CONFIGURATION: dict[str, Any] = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
         "pymongo": {"level": "WARNING"},
+        # The request log has the 429; a flood needs no second line for each.
+        "flask-limiter": {"level": "WARNING"},
     },
 }

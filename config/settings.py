@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -95,9 +96,11 @@ class _PathField(fields.Field[Path]):
 
 def _limit(value: str) -> None:
     try:
-        parse_many(value)
+        items = parse_many(value)
     except ValueError:
         raise ValidationError("Not a rate limit; write one like 60/minute or 10 per 10 seconds.") from None
+    if any(item.amount < 1 for item in items):
+        raise ValidationError("Not a rate limit; it lets at least one request through.")
 
 
 def _mongodb_uri(value: str) -> None:
@@ -110,8 +113,13 @@ def _mongodb_uri(value: str) -> None:
 
 
 def _limit_storage(value: str) -> None:
-    if not value.startswith(("memory://", "mongodb://", "mongodb+srv://", "redis://", "rediss://")):
-        raise ValidationError("Not a storage for rate limits; it starts with memory://, mongodb:// or redis://.")
+    scheme = value.partition("://")[0]
+    if "://" not in value or scheme not in {"memory", "mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
+        raise ValidationError("Not a storage for rate limits; write memory://, mongodb://... or redis://...")
+    if scheme.startswith("mongodb"):
+        _mongodb_uri(value)
+    if scheme.startswith("redis") and find_spec("redis") is None:
+        raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
 
 
 def _origins(values: tuple[str, ...]) -> None:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 from flask.json.provider import DefaultJSONProvider
-from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings
@@ -13,11 +12,17 @@ from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
+from likes_api.contracts.simple_likes import errors as simple_likes_errors
+from likes_api.contracts.simple_likes import routes as simple_likes_routes
 from likes_api.http import arrival, errors, limits, ops, request_log
+from likes_api.http.limits import RateLimits
+from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
+from likes_api.identity.guest import GuestIds
 from likes_api.repository.client import connect, deadline
 from likes_api.repository.documents import Database
+from likes_api.repository.entries import EntryRepository
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.listing import ListingRepository
 from likes_api.repository.people import PeopleRepository
@@ -55,13 +60,17 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    limiter = limits.create_limiter(settings)
+    csrf.register(app, _secrets(settings))
+    guests = GuestIds(_secrets(settings)[0])
+    rate_limits = limits.create(settings, database, guests.digest)
 
     request_log.register(app)
-    answer = errors.register(app, [qa_errors.DIALECT, diaspora_errors.DIALECT])
-    limits.register(app, limiter, answer)
+    answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
+    rate_limits.register(app, answer)
     app.register_blueprint(ops.create_blueprint(database))
-    app.register_blueprint(_qa_votes(settings, database, limiter))
+    sessions = _sessions(settings, database)
+    app.register_blueprint(_qa_votes(settings, database, rate_limits, sessions))
+    app.register_blueprint(_simple_likes(settings, database, rate_limits, sessions, guests))
     app.register_blueprint(_diaspora(database))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
@@ -73,18 +82,44 @@ def _open_database(settings: Settings) -> Database:
     return connect(settings.mongodb_uri)[settings.mongodb_database]
 
 
-def _qa_votes(settings: Settings, database: Database, limiter: Limiter) -> Blueprint:
-    sessions = SessionAuthenticator(
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    if not settings.secret_keys:
+        raise ValueError("LIKES_SECRET_KEY is not set")
+    return settings.secret_keys
+
+
+def _sessions(settings: Settings, database: Database) -> SessionAuthenticator:
+    return SessionAuthenticator(
         secrets=settings.nextauth_secrets,
         cookie_name=settings.nextauth_cookie,
         user_claims=settings.nextauth_user_claims,
         sessions=SessionRepository(database),
     )
+
+
+def _qa_votes(
+    settings: Settings, database: Database, rate_limits: RateLimits, sessions: SessionAuthenticator
+) -> Blueprint:
     return qa_routes.create_blueprint(
         VoteRepository(database, settings.qa_id_field),
         sessions,
-        limiter,
+        rate_limits,
         limit=settings.limits.qa_vote,
+        allowed_origins=frozenset(settings.cors_origins),
+    )
+
+
+def _simple_likes(
+    settings: Settings, database: Database, rate_limits: RateLimits, sessions: SessionAuthenticator, guests: GuestIds
+) -> Blueprint:
+    return simple_likes_routes.create_blueprint(
+        VoteRepository(database),
+        EntryRepository(database),
+        sessions,
+        guests,
+        rate_limits,
+        limits=settings.limits,
+        guest_likes=settings.guest_likes,
         allowed_origins=frozenset(settings.cors_origins),
     )
 
@@ -101,8 +136,20 @@ def _diaspora(database: Database) -> Blueprint:
 
 
 def _behind_proxies(app: "WSGIApplication", count: int) -> "WSGIApplication":
-    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else."""
-    return ProxyFix(app, x_for=count, x_proto=count) if count else app
+    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else.
+
+    ProxyFix reads the list as one whose values may be quoted. ``X-Forwarded-For`` has no quoting, but proxies pass on
+    what a client sends: with a quotation mark there nothing of the list is read, and the client passes for the proxy.
+    """
+    if not count:
+        return app
+    fixed = ProxyFix(app, x_for=count, x_proto=count)
+
+    def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["HTTP_X_FORWARDED_FOR"] = environ.get("HTTP_X_FORWARDED_FOR", "").replace('"', "")
+        return fixed(environ, start_response)
+
+    return serve
 
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":

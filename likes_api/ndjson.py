@@ -44,9 +44,13 @@ def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, li
         yield batch[-1][0], [f"line {number}: {faults[number]}" for number in sorted(faults)]
 
 
-def _flag(*, required: bool = False) -> fields.Boolean:
-    """Take JSON's true or false, not the many words for them that marshmallow takes."""
-    return fields.Boolean(required=required, truthy={True}, falsy={False})
+class _Flag(fields.Boolean):
+    """JSON's true or false, not the many words for them that marshmallow takes, nor 1, which Python takes for true."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
 
 
 class _Line(Schema):
@@ -73,8 +77,8 @@ class _EntryLine(_TargetLine):
     url = fields.String()
     collection = fields.String()
     boost = fields.Integer(strict=True, validate=validate.Range(0, 2**31 - 1))
-    locked = _flag()
-    guest_allowed = _flag()
+    locked = _Flag()
+    guest_allowed = _Flag()
 
 
 class _PersonLine(_Line):
@@ -88,7 +92,7 @@ class _PersonLine(_Line):
 class _PostLine(_TargetLine):
     id = fields.String(required=True, validate=[_ID, _NO_NUL], data_key="guid")
     author = fields.String(required=True, validate=_ID)
-    public = _flag(required=True)
+    public = _Flag(required=True)
     visible_to = fields.List(fields.String(validate=_ID))
 
 

@@ -32,17 +32,37 @@ def json_object(request: Request) -> dict[str, Any]:
     :raises InvalidJson: whatever is wrong with it.
     :raises werkzeug.exceptions.RequestEntityTooLarge: it is longer than ``MAX_CONTENT_LENGTH``.
     """
+    value = _parse(_read(request))
+    if not isinstance(value, dict):
+        raise InvalidJson
+    return value
+
+
+def require_json_or_nothing(request: Request) -> None:
+    """Refuse a body that is neither empty nor JSON, of any shape, where nothing is read from it.
+
+    :raises InvalidJson:
+    :raises werkzeug.exceptions.RequestEntityTooLarge: as for :func:`json_object`.
+    """
+    body = _read(request)
+    if body.strip():
+        _parse(body)
+
+
+def _read(request: Request) -> bytes:
     body = request.get_data(cache=False)
     # A chunked body that goes on beyond the limit has only been cut off there; asking for more raises.
     request.stream.read(1)
+    return body
+
+
+def _parse(body: bytes) -> Any:
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
         if b"\\u" in body:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise InvalidJson from None
-    if not isinstance(value, dict):
-        raise InvalidJson
     return value
 
 

@@ -1,68 +1,131 @@
 """Rate limits by Flask-Limiter: how many requests one user or address may make.
 
-Counters live where all workers see them: a limit in process memory would multiply with the workers.
+Moving windows: a limit of 60 a minute takes the 61st request within any minute as the first too many, and there is a
+moment at which the oldest request leaves the window, so ``Retry-After`` can be true. A fixed window would let 120
+through around its end. What they count by is hashed before it goes to any storage: ``docs/decisions/0006``.
 """
 
-import math
-import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from flask_limiter import Limiter, RateLimitExceeded
-from limits.storage import MongoDBStorage
+from limits import RateLimitItem, parse_many
 
 from config.settings import Settings
 from likes_api.http.errors import Refused
+from likes_api.http.fail_open import STRATEGY, FailOpenMovingWindow, uncounted_requests
+from likes_api.repository.client import connect
+from likes_api.repository.documents import Database
+from likes_api.repository.rate_windows import ANSWER_SECONDS, Window
+
+__all__ = ["RateLimits", "Rule", "create", "uncounted_requests"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TOO_MANY = "Too many requests"
+# For a MongoDB that keeps nothing but the counters: where there is no server, go on at once. pymongo makes 500 of it.
+SELECTION_MILLISECONDS = 250
+_SEPARATE_DATABASE = "likes_limits"
 
 
-class QuietMongoDBStorage(MongoDBStorage):
-    """The storage of limits, but for its end.
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One limit: ``amount`` in Flask-Limiter's notation, counted by what ``key`` says of the current request."""
 
-    limits closes the client (or even makes one, to close it) in ``__del__``. At the interpreter's end that prints a
-    traceback, or never comes back: one worker in five hung in SIGTERM until it was killed. The server notices by itself
-    that a client has gone.
+    name: str
+    amount: str
+    key: Callable[[], str]
+
+
+class RateLimits:
+    """The limits that contracts hang on their functions.
+
+    :param limiter: has no limits of its own.
+    :param digest: hashes keys, so that the counters' storage holds neither addresses nor users' ids.
     """
 
-    STORAGE_SCHEME = ["quiet+mongodb", "quiet+mongodb+srv"]  # noqa: RUF012 - limits declares it so
+    def __init__(self, limiter: Limiter, digest: Callable[[str], str]) -> None:
+        self._limiter = limiter
+        self._digest = digest
 
-    def _init_mongo_client(self, uri: str | None, **options: Any) -> Any:
-        return super()._init_mongo_client((uri or "").removeprefix("quiet+"), **options)
+    def counted(self, *rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Decorate a function that is called in a request: it runs unless one of the rules is breached.
 
-    def __del__(self) -> None:
-        """Close nothing."""
+        Flask-Limiter judges rule after rule; what it judges by is taken from all windows in one go before.
+        """
+        keyed = [Rule(rule.name, rule.amount, self._hashed(rule.key)) for rule in rules]
+        # The order in which Flask-Limiter asks. It leaves the windows after the first full one alone, and so do we.
+        items = sorted(((item, rule) for rule in keyed for item in parse_many(rule.amount)), key=lambda each: each[0])
+
+        def decorate(function: Callable[P, R]) -> Callable[P, R]:
+            limited = function
+            for rule in keyed:
+                limited = self._limiter.shared_limit(rule.amount, scope=rule.name, key_func=rule.key)(limited)
+
+            @wraps(function)
+            def run(*args: P.args, **kwargs: P.kwargs) -> R:
+                if self._limiter.enabled:
+                    g.rate_windows = [_window(item, rule.key(), rule.name) for item, rule in items]
+                    g.rate_taken = _strategy(self._limiter).take(g.rate_windows)
+                return limited(*args, **kwargs)
+
+            return run
+
+        return decorate
+
+    def register(self, app: Flask, answer: Callable[[Refused], Response]) -> None:
+        """Attach the limiter to ``app`` and turn a breach into 429 with ``Retry-After`` in whole seconds."""
+        self._limiter.init_app(app)
+
+        @app.errorhandler(RateLimitExceeded)
+        def breached(_: RateLimitExceeded) -> Response:
+            wait = _strategy(self._limiter).wait(g.rate_windows)
+            return answer(Refused(429, TOO_MANY, {"Retry-After": str(wait)}))
+
+    def _hashed(self, key: Callable[[], str]) -> Callable[[], str]:
+        return lambda: self._digest(key())
 
 
-def create_limiter(settings: Settings) -> Limiter:
-    """Make the limiter that the contracts hang their limits on; it has none of its own.
+def create(settings: Settings, database: Database, digest: Callable[[str], str]) -> RateLimits:
+    """Make the limits' machinery; call it in the process that serves, for a connection must not cross a fork.
 
-    When the counters' storage is away, requests go on: a limit protects the service, it must not stop it.
+    :param database: where the counters are unless ``LIKES_RATELIMIT_STORAGE_URI`` or a single worker says otherwise.
     """
-    return Limiter(
+    uri, options = _storage(settings, database)
+    limiter = Limiter(
         key_func=_no_default_key,
-        storage_uri=_storage_uri(settings),
-        swallow_errors=True,
+        storage_uri=uri,
+        storage_options=options,
+        strategy=STRATEGY,
         enabled=settings.ratelimit_enabled,
     )
+    return RateLimits(limiter, digest)
 
 
-def register(app: Flask, limiter: Limiter, answer: Callable[[Refused], Response]) -> None:
-    """Attach ``limiter`` to ``app`` and turn a breach into 429 with ``Retry-After`` in whole seconds."""
-    limiter.init_app(app)
-
-    @app.errorhandler(RateLimitExceeded)
-    def breached(_: RateLimitExceeded) -> Response:
-        limit = limiter.current_limit
-        wait = max(1, math.ceil(limit.reset_at - time.time())) if limit else 1
-        return answer(Refused(429, "Too many requests", {"Retry-After": str(wait)}))
+def _storage(settings: Settings, database: Database) -> tuple[str, dict[str, Any]]:
+    uri = settings.ratelimit_storage_uri or ("memory://" if settings.workers == 1 else None)
+    if uri is None:
+        return "rate-windows:", {"database": database}
+    if urlsplit(uri).scheme.startswith("mongodb"):
+        client = connect(uri, serverSelectionTimeoutMS=SELECTION_MILLISECONDS)
+        return "rate-windows:", {"database": client.get_default_database(_SEPARATE_DATABASE)}
+    if uri.startswith("memory:"):
+        return uri, {}
+    return uri, {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}
 
 
 def _no_default_key() -> str:
     raise NotImplementedError("every limit names what it counts by")
 
 
-def _storage_uri(settings: Settings) -> str:
-    uri = settings.ratelimit_storage_uri
-    if uri is None:
-        uri = settings.mongodb_uri if settings.workers > 1 else None
-    return f"quiet+{uri}" if uri and uri.startswith("mongodb") else uri or "memory://"
+def _window(item: RateLimitItem, key: str, name: str) -> Window:
+    return Window(item.key_for(key, name), item.amount, item.get_expiry())
+
+
+def _strategy(limiter: Limiter) -> FailOpenMovingWindow:
+    return cast(FailOpenMovingWindow, limiter.limiter)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
+from likes_api.repository import rate_windows
 from likes_api.repository.documents import Database, Document
 
 TARGET_COLLECTIONS = ("questions", "messages", "entries", "posts", "comments")
@@ -36,9 +37,11 @@ def emptied_afterwards(database: Database) -> Iterator[None]:
 def snapshot(database: Database) -> dict[str, list[Document]]:
     """Read the whole database, so that two moments can be compared.
 
-    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it.
+    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it. So
+    are the limits' counters: refused requests count.
     """
-    found = {name: list(database[name].find().sort("_id")) for name in sorted(database.list_collection_names())}
+    names = sorted(set(database.list_collection_names()) - {rate_windows.COLLECTION})
+    found = {name: list(database[name].find().sort("_id")) for name in names}
     return {name: documents for name, documents in found.items() if documents}
 
 

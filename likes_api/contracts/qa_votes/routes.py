@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, g, request
-from flask_limiter import Limiter
 
 from likes_api.contracts.qa_votes import errors, schemas
 from likes_api.http import json_body, origin
+from likes_api.http.limits import RateLimits, Rule
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
@@ -16,7 +16,7 @@ from likes_api.votes import TargetNotFound, action_of_toggle
 def create_blueprint(
     votes: VoteRepository,
     sessions: SessionAuthenticator,
-    limiter: Limiter,
+    rate_limits: RateLimits,
     *,
     limit: str,
     allowed_origins: Iterable[str],
@@ -35,7 +35,7 @@ def create_blueprint(
             raise errors.cross_site()
         return cast(schemas.load_ballot(_read_body()))
 
-    @limiter.limit(limit, key_func=lambda: g.caller.id)
+    @rate_limits.counted(Rule("qa-vote", limit, lambda: g.caller.id))
     def cast(ballot: schemas.Ballot) -> dict[str, Any]:
         # One round trip. A JWT session costs none; a database session has cost one, to find the user.
         try:

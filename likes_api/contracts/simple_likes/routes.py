@@ -1,0 +1,146 @@
+"""The three routes of contract 2. Checks come in the order of ``CONTRACTS.md`` section 2."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from config.settings import Limits
+from likes_api.contracts.simple_likes import errors, policy, schemas
+from likes_api.http import json_body, origin
+from likes_api.http.limits import RateLimits, Rule
+from likes_api.identity import csrf
+from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.identity.guest import GuestIds, network
+from likes_api.repository.entries import EntryPolicy, EntryRepository
+from likes_api.repository.votes import VoteRepository
+from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
+
+
+def create_blueprint(
+    votes: VoteRepository,
+    entries: EntryRepository,
+    sessions: SessionAuthenticator,
+    guests: GuestIds,
+    rate_limits: RateLimits,
+    *,
+    limits: Limits,
+    guest_likes: bool,
+    allowed_origins: Iterable[str],
+) -> Blueprint:
+    """Make the blueprint.
+
+    :param guest_likes: whether guests may like entries that do not say so themselves.
+    :param allowed_origins: origins besides our own whose pages may like.
+    """
+    keys = _Keys(guests)
+    blueprint = Blueprint("simple_likes", __name__, url_prefix="/!/simple-likes")
+
+    @blueprint.post("/<entry_id>/toggle")
+    def toggle(entry_id: str) -> dict[str, Any]:
+        _require_json()
+        _require_our_page(allowed_origins)
+        g.caller = _caller(sessions, guests)
+        return toggle_counted(entry_id)
+
+    @rate_limits.counted(
+        Rule("toggle-address", limits.toggle_address, keys.address),
+        Rule("toggle-burst", limits.toggle_burst, keys.address),
+        Rule("toggle-user", limits.toggle_user, keys.user),
+        Rule("toggle-entry", limits.toggle_entry, keys.user_and_entry),
+    )
+    def toggle_counted(entry_id: str) -> dict[str, Any]:
+        target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
+        _require_body()
+        # Two round trips: what the entry's owner allows, and the vote. A JWT session costs none; a database session
+        # has cost one, to find the user.
+        try:
+            voter = _voter(entries.policy(target.id), guest_likes=guest_likes)
+            tally = votes.toggle(target, voter.id, Vote.UP)
+        except TargetNotFound:
+            raise errors.not_found() from None
+        return schemas.dump_answer(tally)
+
+    @blueprint.get("/status")
+    @rate_limits.counted(Rule("status", limits.status, keys.address))
+    def status() -> Response:
+        ids = schemas.load_ids(request.args.getlist("ids"))
+        caller = _caller(sessions, guests)
+        # One round trip, whatever the number of ids, and one to find the user of a database session.
+        tallies = votes.tallies(TargetKind.ENTRY, ids, caller.id if caller else None)
+        return _private(schemas.dump_status(ids, tallies))
+
+    @blueprint.get("/csrf-token")
+    def csrf_token() -> Response:
+        return _private({"csrf_token": csrf.issue()})
+
+    return blueprint
+
+
+class _Keys:
+    """What the limits count by; :mod:`likes_api.http.limits` hashes it."""
+
+    def __init__(self, guests: GuestIds) -> None:
+        self._guests = guests
+
+    def address(self) -> str:
+        return network(request.remote_addr)
+
+    def user(self) -> str:
+        """Tell the user; who has no valid session counts as the guest that they would be."""
+        caller: Caller | None = g.caller
+        return (caller or _guest(self._guests)).id
+
+    def user_and_entry(self) -> str:
+        return f"{(request.view_args or {})['entry_id']}|{self.user()}"
+
+
+def _caller(sessions: SessionAuthenticator, guests: GuestIds) -> Caller | None:
+    """Tell the user, or the guest where there is no session at all; ``None`` where there is an invalid one."""
+    try:
+        return sessions.authenticate(request.cookies) or _guest(guests)
+    except InvalidCredential:
+        return None
+
+
+def _guest(guests: GuestIds) -> Caller:
+    return guests.caller(request.remote_addr, request.headers.get("User-Agent", ""))
+
+
+def _voter(entry: EntryPolicy, *, guest_likes: bool) -> Caller:
+    try:
+        return policy.require_may_like(entry, g.caller, guest_likes=guest_likes)
+    except policy.Locked:
+        raise errors.locked() from None
+    except policy.LoginRequired:
+        raise errors.login_required() from None
+
+
+def _require_json() -> None:
+    try:
+        json_body.require_json(request)
+    except json_body.UnsupportedMediaType:
+        raise errors.not_json() from None
+
+
+def _require_our_page(allowed_origins: Iterable[str]) -> None:
+    if origin.is_foreign(request, allowed_origins):
+        raise errors.csrf_mismatch()
+    try:
+        csrf.check()
+    except csrf.CsrfMismatch:
+        raise errors.csrf_mismatch() from None
+
+
+def _require_body() -> None:
+    try:
+        json_body.require_json_or_nothing(request)
+    except json_body.InvalidJson:
+        raise errors.invalid_request() from None
+
+
+def _private(body: dict[str, Any]) -> Response:
+    """Answer with what is this visitor's own, and of this moment."""
+    response = jsonify(body)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,65 @@
+"""What contract 2 reads and writes: ids, and counts with the visitor's own like."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from likes_api.contracts.simple_likes.errors import invalid_request
+from likes_api.votes import Tally
+
+MAX_IDS = 50
+_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+
+class _AnswerSchema(Schema):
+    likes_count = fields.Integer()
+    user_has_liked = fields.Boolean()
+
+
+class _StatusSchema(Schema):
+    count = fields.Integer()
+    liked = fields.Boolean()
+
+
+_ANSWER = _AnswerSchema()
+_STATUS = _StatusSchema()
+
+
+def load_entry_id(value: str) -> str:
+    """Read an entry's id.
+
+    :raises Refused: 400, it is not 1-255 of ``[A-Za-z0-9_-]``.
+    """
+    if not _ENTRY_ID.fullmatch(value):
+        raise invalid_request()
+    return value
+
+
+def load_ids(parameters: Sequence[str]) -> list[str]:
+    """Read ``?ids=a,b``, each id once, in the order given; ``?ids=a&ids=b`` says the same.
+
+    :raises Refused: 400, there is none, more than 50, or a malformed one.
+    """
+    ids = [load_entry_id(id_) for parameter in parameters for id_ in parameter.split(",")]
+    if not 1 <= len(ids) <= MAX_IDS:
+        raise invalid_request()
+    return list(dict.fromkeys(ids))
+
+
+def dump_answer(tally: Tally) -> dict[str, Any]:
+    """Write the answer to a toggle."""
+    answer: dict[str, Any] = _ANSWER.dump({"likes_count": _count(tally), "user_has_liked": tally.liked})
+    return answer
+
+
+def dump_status(ids: Sequence[str], tallies: Mapping[str, Tally]) -> dict[str, Any]:
+    """Write the status of the entries that exist, in the order asked for."""
+    return {
+        id_: _STATUS.dump({"count": _count(tallies[id_]), "liked": tallies[id_].liked}) for id_ in ids if id_ in tallies
+    }
+
+
+def _count(tally: Tally) -> int:
+    return tally.boost + tally.upvotes

@@ -1,0 +1,63 @@
+"""CSRF tokens by Flask-WTF: what proves that a request comes from a page that we, or the visitor, asked for one.
+
+A token is a signed copy of a random value in a signed cookie of the visitor's own (Flask's session cookie, which holds
+nothing else), so a token that somebody else fetched is worth nothing. Why Flask-WTF's own ``Referer`` check is not
+used, and what is instead: ``docs/decisions/0005``.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask import Flask, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_wtf.csrf import generate_csrf, validate_csrf
+
+COOKIE = "likes_csrf"
+HEADER = "X-CSRF-TOKEN"
+LIFETIME = timedelta(hours=1)
+
+
+class CsrfMismatch(Exception):
+    """The token is missing, wrong, expired, or another visitor's."""
+
+
+class _CookieInterface(SecureCookieSessionInterface):
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Keep the cookie to https where it was given over https; ``LIKES_TRUSTED_PROXIES`` tell of that, if any."""
+        return request.is_secure
+
+
+def register(app: Flask, secrets: Sequence[str]) -> None:
+    """Set up tokens and their cookie.
+
+    :param secrets: the first one signs, all verify, so that a secret can be replaced without refusing anybody.
+    """
+    first, *fallbacks = secrets
+    app.session_interface = _CookieInterface()
+    app.config |= {
+        "SECRET_KEY": first,
+        "SECRET_KEY_FALLBACKS": fallbacks,
+        # Flask-WTF knows no fallbacks, but hands what it is given to itsdangerous, which signs with the last of a list.
+        "WTF_CSRF_SECRET_KEY": [*reversed(fallbacks), first],
+        "WTF_CSRF_TIME_LIMIT": int(LIFETIME.total_seconds()),
+        "SESSION_COOKIE_NAME": COOKIE,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+    }
+
+
+def issue() -> str:
+    """Make a token for this visitor; the response carries the cookie that it belongs to, where there is none yet."""
+    token: str = generate_csrf()
+    return token
+
+
+def check() -> None:
+    """Check the token in the current request's header.
+
+    :raises CsrfMismatch:
+    """
+    try:
+        validate_csrf(request.headers.get(HEADER))
+    except ValueError:  # wtforms.ValidationError
+        raise CsrfMismatch from None

@@ -1,0 +1,63 @@
+"""Guests: visitors who are told apart by a keyed hash of their address and browser, and known by nothing else.
+
+Source: the Simple Likes document (``seeds/000``), "Notes". No raw address is kept: neither as a voter nor as the key
+of a rate limit.
+"""
+
+import hashlib
+import hmac
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from likes_api.identity.caller import Caller, CallerKind
+
+# What an IPv6 client may choose by itself: its provider gives it a /64 at least (RFC 6177), privacy extensions
+# (RFC 8981) change the rest every day.
+_CLIENT_BITS = 64
+_WITH_PORT = re.compile(r"\[(?P<v6>[^]]+)\](:\d+)?|(?P<v4>[^:]+):\d+")
+
+
+class GuestIds:
+    """Give a visitor the id of a guest, and addresses and ids a key for counting.
+
+    :param secret: the application's first secret. Another secret makes other guests of the same visitors.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def caller(self, address: str | None, user_agent: str) -> Caller:
+        """Tell the guest behind an address and a browser."""
+        return Caller(f"guest_{self.digest(f'{network(address)}|{user_agent}')}", CallerKind.GUEST)
+
+    def digest(self, value: str) -> str:
+        """Hash with the secret: HMAC-SHA256, in hex. Without the secret no list of addresses leads back."""
+        return hmac.new(self._secret, value.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+
+def network(address: str | None) -> str:
+    """Tell what counts as one client: an IPv4 address, or the /64 around an IPv6 address.
+
+    An IPv4 address in IPv6 clothes (``::ffff:192.0.2.1``) is that IPv4 address. What is no address (a unix socket's,
+    or garbage that a proxy was wrongly trusted with) is ``unknown``: all of it is one client, so that nobody gains
+    by inventing more.
+    """
+    match _parsed(address or ""):
+        case IPv4Address() as v4:
+            return str(v4)
+        case IPv6Address(ipv4_mapped=IPv4Address() as v4):
+            return str(v4)
+        case IPv6Address() as v6:
+            return f"{IPv6Address(int(v6) >> _CLIENT_BITS << _CLIENT_BITS)}/{_CLIENT_BITS}"
+        case _:
+            return "unknown"
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """Read an address; some proxies write the port behind it."""
+    if with_port := _WITH_PORT.fullmatch(address):
+        address = with_port["v6"] or with_port["v4"]
+    try:
+        return ip_address(address)
+    except ValueError:
+        return None

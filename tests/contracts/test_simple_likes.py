@@ -1,0 +1,343 @@
+"""Contract 2 on the real server: every status and body, in the order of the checks, and what each request costs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+from flask import Flask
+from pymongo import MongoClient
+from werkzeug.test import TestResponse
+
+from likes_api.app import create_app
+from likes_api.identity.guest import GuestIds
+from likes_api.repository.client import connect
+from likes_api.repository.documents import Database, Document
+from likes_api.repository.embedded import EmbeddedMongod
+from likes_api.repository.sessions import SessionRepository
+from tests.support.commands import CountedCommands
+from tests.support.documents import all_faults, emptied_afterwards, named_database, snapshot
+from tests.support.settings import SECRET_KEY, settings
+from tests.support.simple_likes import Visitor
+
+ENTRIES = [
+    {"_id": "plain", "title": "Untouched"},
+    {"_id": "boosted", "boost": 41},
+    {"_id": "locked", "locked": True, "boost": 7, "guest_allowed": True},
+    {"_id": "guests", "guest_allowed": True},
+    {"_id": "members", "guest_allowed": False},
+]
+
+
+@pytest.fixture(scope="module")
+def module_database(client: MongoClient[Document]) -> Iterator[Database]:
+    with named_database(client) as database:
+        yield database
+
+
+@pytest.fixture
+def database(module_database: Database) -> Iterator[Database]:
+    with emptied_afterwards(module_database):
+        module_database["entries"].insert_many([dict(entry) for entry in ENTRIES])
+        yield module_database
+        assert all_faults(module_database) == []
+
+
+@pytest.fixture(scope="module")
+def app(module_database: Database) -> Flask:
+    return create_app(settings(), module_database)
+
+
+@pytest.fixture(scope="module")
+def guest_app(module_database: Database) -> Flask:
+    return create_app(settings(GUEST_LIKES="true"), module_database)
+
+
+def outcome(response: TestResponse) -> tuple[int, Any]:
+    return response.status_code, response.get_json()
+
+
+def liked(count: int, own: bool) -> tuple[int, Any]:
+    return 200, {"likes_count": count, "user_has_liked": own}
+
+
+# -- Likes
+
+
+def test_toggle_likes_and_unlikes_and_counts_the_boost_when_a_user_calls_it_again(
+    app: Flask, database: Database
+) -> None:
+    ada, bob = Visitor(app, "ada"), Visitor(app, "bob")
+    assert outcome(ada.toggle("boosted")) == liked(42, True)
+    assert outcome(bob.toggle("boosted")) == liked(43, True)
+    assert outcome(ada.toggle("boosted")) == liked(42, False)
+    assert database["entries"].find_one("boosted") == {
+        "_id": "boosted",
+        "boost": 41,
+        "likedBy": ["bob"],
+        "upvotes": 1,
+        "dislikedBy": [],
+        "downvotes": 0,
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b'{"entry": "plain"}', b"[]", b"null"])
+def test_toggle_takes_no_body_or_any_json(app: Flask, database: Database, body: bytes) -> None:
+    assert outcome(Visitor(app, "ada").toggle("plain", body)) == liked(1, True)
+
+
+def test_toggle_keeps_the_surplus_when_a_host_imported_more_likes_than_likers(app: Flask, database: Database) -> None:
+    database["entries"].insert_one({"_id": "old", "boost": 2, "upvotes": 5, "likedBy": ["bob"]})
+    assert outcome(Visitor(app, "ada").toggle("old")) == liked(8, True)
+    assert outcome(Visitor(app, "bob").toggle("old")) == liked(7, False)
+    database["entries"].delete_one({"_id": "old"})
+
+
+def test_guest_likes_once_per_address_and_browser_when_guests_may(guest_app: Flask, database: Database) -> None:
+    guest = Visitor(guest_app, address="192.0.2.7")
+    assert outcome(guest.toggle("plain")) == liked(1, True)
+    assert outcome(Visitor(guest_app, address="192.0.2.7").toggle("plain")) == liked(0, False)
+    assert outcome(guest.toggle("plain")) == liked(1, True)
+    assert outcome(Visitor(guest_app, address="192.0.2.8").toggle("plain")) == liked(2, True)
+    assert outcome(Visitor(guest_app, address="192.0.2.7", agent="Chrome").toggle("plain")) == liked(3, True)
+    first, *_ = database["entries"].find_one("plain")["likedBy"]
+    assert first == GuestIds(SECRET_KEY).caller("192.0.2.7", "Firefox").id
+
+
+def test_guest_is_one_when_an_ipv6_client_changes_its_address_within_its_64(
+    guest_app: Flask, database: Database
+) -> None:
+    assert outcome(Visitor(guest_app, address="2001:db8:1:2::1").toggle("plain")) == liked(1, True)
+    assert outcome(Visitor(guest_app, address="2001:db8:1:2:ffff::1").toggle("plain")) == liked(0, False)
+    assert outcome(Visitor(guest_app, address="2001:db8:1:3::1").toggle("plain")) == liked(1, True)
+
+
+def test_no_address_is_stored_when_a_guest_likes_and_limits_count(database: Database) -> None:
+    app = create_app(settings(GUEST_LIKES="true", RATELIMIT_ENABLED="true"), database)
+    guest = Visitor(app, address="192.0.2.7")
+    guest.toggle("plain")
+    guest.status("plain")
+    Visitor(app, "ada@example.com", address="192.0.2.7").toggle("members")
+    everything = {name: list(database[name].find()) for name in database.list_collection_names()}
+    assert "192.0.2.7" not in str(everything)
+    assert "ada@example.com" not in str(everything["rate_limits"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "off", "on"),
+    [("plain", 401, 200), ("guests", 200, 200), ("members", 401, 401), ("locked", 403, 403), ("none", 404, 404)],
+)
+def test_entry_wins_over_the_setting_when_a_guest_likes(
+    app: Flask, guest_app: Flask, database: Database, entry: str, off: int, on: int
+) -> None:
+    assert Visitor(app).toggle(entry).status_code == off
+    assert Visitor(guest_app).toggle(entry).status_code == on
+
+
+@pytest.mark.parametrize("cookie", ["x", "a.b.c.d.e", "a.b.c", "{'$ne': ''}", "%00", "0" * 64, "." * 4])
+def test_forged_session_makes_nobody_a_guest(guest_app: Flask, database: Database, cookie: str) -> None:
+    before = snapshot(database)
+    forger = Visitor(guest_app, cookie=cookie)
+    assert outcome(forger.toggle("guests")) == (401, {"error": "Please log in"})
+    assert outcome(forger.toggle("locked")) == (403, {"error": "Likes disabled"})
+    assert snapshot(database) == before
+
+
+# -- Status
+
+
+def test_status_tells_counts_and_own_likes_of_those_that_exist_in_the_order_asked_for(
+    app: Flask, database: Database
+) -> None:
+    ada = Visitor(app, "ada")
+    ada.toggle("plain")
+    response = ada.get("status?ids=locked,none,plain,boosted,plain")
+    assert list(response.get_json().items()) == [
+        ("locked", {"count": 7, "liked": False}),
+        ("plain", {"count": 1, "liked": True}),
+        ("boosted", {"count": 41, "liked": False}),
+    ]
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert Visitor(app, "bob").status("plain") == {"plain": {"count": 1, "liked": False}}
+    assert Visitor(app).status("none") == {}
+
+
+def test_status_shows_a_guest_the_guests_own_like_and_an_invalid_session_nobodys(
+    guest_app: Flask, database: Database
+) -> None:
+    guest = Visitor(guest_app, address="192.0.2.7")
+    guest.toggle("plain")
+    assert guest.status("plain") == {"plain": {"count": 1, "liked": True}}
+    forger = Visitor(guest_app, cookie="forged", address="192.0.2.7")
+    assert forger.status("plain") == {"plain": {"count": 1, "liked": False}}
+
+
+def test_status_takes_fifty_ids_and_no_more(app: Flask, database: Database) -> None:
+    visitor = Visitor(app)
+    fifty = [f"id-{number}" for number in range(50)]
+    assert visitor.get(f"status?ids={','.join(fifty)}").status_code == 200
+    assert outcome(visitor.get(f"status?ids={','.join(fifty)},x")) == (400, {"error": "Invalid request"})
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?ids=", "?ids=,", "?ids=a,,b", "?ids=a,", "?ids=a%20", "?ids=a.b", "?ids=%00", "?ids[$ne]=a"]
+)
+def test_status_is_400_when_an_id_is_empty_or_malformed(app: Flask, query: str) -> None:
+    assert outcome(Visitor(app).get(f"status{query}")) == (400, {"error": "Invalid request"})
+
+
+# -- Order of checks
+
+
+@dataclass
+class Draft:
+    """A request that is right in all respects, until a fault is put in."""
+
+    entry: str = "plain"
+    user: str | None = "ada"
+    body: bytes = b"{}"
+    headers: dict[str, str | None] = field(default_factory=dict)
+    exhausted: bool = False
+
+
+def wrong_type(draft: Draft) -> None:
+    draft.headers["Content-Type"] = "text/plain"
+
+
+def no_token(draft: Draft) -> None:
+    draft.headers["X-CSRF-TOKEN"] = None
+
+
+def foreign_page(draft: Draft) -> None:
+    draft.headers["Origin"] = "https://evil.example"
+
+
+def exhausted(draft: Draft) -> None:
+    draft.exhausted = True
+
+
+def bad_body(draft: Draft) -> None:
+    draft.body = b"{"
+
+
+def unknown(draft: Draft) -> None:
+    draft.entry = "none"
+
+
+def locked(draft: Draft) -> None:
+    draft.entry = "locked" if draft.entry == "plain" else draft.entry
+
+
+def anonymous(draft: Draft) -> None:
+    draft.user = None
+
+
+FAULTS: list[tuple[Callable[[Draft], None], int, str]] = [
+    (wrong_type, 415, "Content-Type must be application/json"),
+    (no_token, 419, "CSRF mismatch"),
+    (foreign_page, 419, "CSRF mismatch"),
+    (exhausted, 429, "Too many requests"),
+    (bad_body, 400, "Invalid request"),
+    (unknown, 404, "Content not found"),
+    (locked, 403, "Likes disabled"),
+    (anonymous, 401, "Please log in"),
+]
+
+
+@pytest.fixture(scope="module")
+def limited_app(module_database: Database) -> Flask:
+    return create_app(settings(RATELIMIT_ENABLED="true", LIMIT_TOGGLE_ADDRESS="1/hour"), module_database)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [*([fault] for fault in FAULTS), *(list(pair) for pair in combinations(FAULTS, 2)), FAULTS],
+    ids=lambda faults: "-".join(fault[0].__name__ for fault in faults),
+)
+def test_answer_is_the_first_error_in_the_contracts_order_when_a_request_has_faults(
+    limited_app: Flask, database: Database, faults: list[tuple[Callable[[Draft], None], int, str]]
+) -> None:
+    draft = Draft()
+    for spoil, *_ in faults:
+        spoil(draft)
+    visitor = Visitor(limited_app, draft.user)
+    if draft.exhausted:
+        visitor.toggle("none")
+    before = snapshot(database)
+    response = visitor.toggle(draft.entry, draft.body, draft.headers)
+    _, status, message = faults[0]
+    assert outcome(response) == (status, {"error": message})
+    assert ("Retry-After" in response.headers) is (status == 429)
+    assert response.content_type == "application/json"
+    assert snapshot(database) == before
+
+
+# -- Cost
+
+
+@pytest.fixture(scope="module")
+def counted() -> CountedCommands:
+    return CountedCommands()
+
+
+@pytest.fixture(scope="module")
+def watched(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterator[MongoClient[Document]]:
+    with connect(mongod.uri, event_listeners=[counted]) as client:
+        yield client
+
+
+@pytest.fixture
+def watched_app(watched: MongoClient[Document], database: Database) -> Flask:
+    """The application with all limits at their defaults, whose counters have been used once."""
+    app = create_app(settings(RATELIMIT_ENABLED="true", GUEST_LIKES="true"), watched[database.name])
+    Visitor(app).status("plain")
+    return app
+
+
+def test_toggle_costs_two_round_trips_and_one_for_all_limits_when_user_or_guest(
+    watched_app: Flask, counted: CountedCommands
+) -> None:
+    for visitor in (Visitor(watched_app, "ada"), Visitor(watched_app)):
+        for _ in range(2):
+            with counted.during() as names:
+                assert visitor.toggle("plain").status_code == 200
+            assert names == ["update", "find", "findAndModify"]
+
+
+def test_toggle_costs_one_round_trip_more_when_the_session_is_in_the_database(
+    watched_app: Flask, database: Database, counted: CountedCommands
+) -> None:
+    database["users"].insert_one({"_id": "grace"})
+    token = SessionRepository(database).create("grace", timedelta(hours=1), datetime.now(UTC))
+    grace = Visitor(watched_app, cookie=token)
+    with counted.during() as names:
+        assert outcome(grace.toggle("plain")) == liked(1, True)
+    assert names == ["aggregate", "update", "find", "findAndModify"]
+
+
+@pytest.mark.parametrize("number", [1, 50])
+def test_status_costs_one_round_trip_and_one_for_its_limit_whatever_the_number_of_ids(
+    watched_app: Flask, counted: CountedCommands, number: int
+) -> None:
+    ada = Visitor(watched_app, "ada")
+    with counted.during() as names:
+        assert ada.status(*(f"e-{each}" for each in range(number))) == {}
+    assert names == ["update", "aggregate"]
+
+
+@pytest.mark.parametrize(("entry", "trips"), [("no entry!", []), ("none", ["find"]), ("locked", ["find"])])
+def test_refusal_costs_no_vote(watched_app: Flask, counted: CountedCommands, entry: str, trips: list[str]) -> None:
+    ada = Visitor(watched_app, "ada")
+    with counted.during() as names:
+        assert ada.toggle(entry).status_code >= 400
+    assert names == ["update", *trips]
+
+
+def test_csrf_token_and_requests_without_one_cost_no_round_trip(watched_app: Flask, counted: CountedCommands) -> None:
+    with counted.during() as names:
+        ada = Visitor(watched_app, "ada")
+        ada.toggle("plain", headers={"X-CSRF-TOKEN": None})
+        ada.toggle("plain", headers={"Content-Type": None})
+    assert names == []
