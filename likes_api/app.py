@@ -14,6 +14,8 @@ from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
 from likes_api.contracts.simple_likes import errors as simple_likes_errors
 from likes_api.contracts.simple_likes import routes as simple_likes_routes
+from likes_api.demo import routes as demo_routes
+from likes_api.demo.items import read_items
 from likes_api.http import arrival, errors, limits, ops, request_log
 from likes_api.http.limits import RateLimits
 from likes_api.identity import csrf
@@ -30,6 +32,7 @@ from likes_api.repository.posts import PostRepository
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.tokens import TokenRepository
 from likes_api.repository.votes import VoteRepository
+from likes_api.widget import routes as widget_routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -72,6 +75,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(_qa_votes(settings, database, rate_limits, sessions))
     app.register_blueprint(_simple_likes(settings, database, rate_limits, sessions, guests))
     app.register_blueprint(_diaspora(database))
+    app.register_blueprint(widget_routes.create_blueprint())
+    if settings.demo:
+        app.register_blueprint(_demo(settings, database, sessions))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
@@ -121,6 +127,16 @@ def _simple_likes(
         limits=settings.limits,
         guest_likes=settings.guest_likes,
         allowed_origins=frozenset(settings.cors_origins),
+    )
+
+
+def _demo(settings: Settings, database: Database, sessions: SessionAuthenticator) -> Blueprint:
+    return demo_routes.create_blueprint(
+        read_items(guest_likes=settings.guest_likes),
+        VoteRepository(database, settings.qa_id_field),
+        sessions,
+        SessionRepository(database),
+        cookie_name=settings.nextauth_cookie,
     )
 
 

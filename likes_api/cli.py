@@ -164,7 +164,7 @@ def _load_demo(database: Database, settings: Settings) -> None:
         for fault in faults:
             raise click.ClickException(f"demo data: {fault}")
     cookie = _session_cookie(database, "alice", DEMO_SESSION)
-    click.echo("Try, in another terminal:\n")
+    click.echo(f"Open http://{settings.bind}/ in a browser, or try, in another terminal:\n")
     for target, kind, vote in (
         ("q_123", "question", "up"),
         ("q_123", "question", "down"),

@@ -52,12 +52,13 @@ def issue() -> str:
     return token
 
 
-def check() -> None:
-    """Check the token in the current request's header.
+def check(token: str | None = None) -> None:
+    """Check a token of this visitor.
 
+    :param token: a form's; by default the one in the current request's header.
     :raises CsrfMismatch:
     """
     try:
-        validate_csrf(request.headers.get(HEADER))
+        validate_csrf(request.headers.get(HEADER) if token is None else token)
     except ValueError:  # wtforms.ValidationError
         raise CsrfMismatch from None

@@ -69,3 +69,7 @@ class SessionRepository:
         token = secrets.token_hex(_TOKEN_BYTES)
         self._sessions.insert_one({"sessionToken": token, "userId": user["_id"], "expires": now + lifetime})
         return token
+
+    def delete(self, session_token: str) -> None:
+        """End a session, in one round trip; one that is unknown has ended already."""
+        self._sessions.delete_one({"sessionToken": session_token})

@@ -1,0 +1,341 @@
+"""The like button as a visitor uses it, on a page of the host application."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from playwright.sync_api import Page, Route, expect
+
+from tests.e2e.visitor import Site, Visitor, like_button, message
+from tests.support.server import SECRET_KEY
+
+NewVisitor = Callable[..., Visitor]
+TOGGLE = "**/toggle"
+UNKNOWN = "\u2013"  # the dash in place of a count
+
+
+def button_html(*entries: str) -> str:
+    return "".join(f'<p><like-button entry="{entry}"></like-button></p>' for entry in entries)
+
+
+def test_like_is_there_when_reloaded_and_gone_when_pressed_again(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in("bob")
+    page = visitor.open(button_html(entry))
+    button = like_button(page, entry)
+    expect(button).to_have_text("Like 0")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    expect(button).to_have_text("Like 1")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_enabled()
+    assert site.likers(entry) == ["bob"]
+    page.reload()
+    expect(button).to_have_text("Like 1")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    button.click()
+    expect(button).to_have_text("Like 0")
+    expect(button).to_be_enabled()
+    assert site.likers(entry) == []
+
+
+def test_guest_is_counted_when_the_entry_allows_it(new_visitor: NewVisitor, site: Site) -> None:
+    entry = site.entry(guest_allowed=True, boost=41)
+    for number in (1, 2):
+        page = new_visitor().open(button_html(entry))
+        like_button(page, entry).click()
+        expect(like_button(page, entry)).to_have_text(f"Like {41 + number}")
+        expect(like_button(page, entry)).to_be_enabled()
+    assert len({*site.likers(entry)}) == 2
+    assert all(re.fullmatch("guest_[0-9a-f]{64}", liker) for liker in site.likers(entry))
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "told"),
+    [({}, 401, "Please sign in first."), ({"locked": True, "boost": 7}, 403, "Likes are closed here.")],
+)
+def test_button_goes_back_and_says_why_when_the_server_refuses(
+    visitor: Visitor, site: Site, fields: dict[str, object], status: int, told: str
+) -> None:
+    entry = site.entry(**fields)
+    visitor.expected = {status}
+    page = visitor.open(button_html(entry))
+    button = like_button(page, entry)
+    expect(button).to_have_attribute("aria-disabled", "false")
+    before = button.text_content() or ""
+    button.click()
+    expect(message(page)).to_be_visible()
+    expect(message(page)).to_have_text(told)
+    expect(button).to_have_text(before)
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert site.likers(entry) == []
+
+
+def test_other_tab_shows_the_like_when_one_tab_takes_it(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    one = visitor.open(button_html(entry))
+    other = visitor.open(button_html(entry), page=visitor.new_page())
+    expect(like_button(other, entry)).to_have_text("Like 0")
+    like_button(one, entry).click()
+    expect(like_button(other, entry)).to_have_text("Like 1")
+    expect(like_button(other, entry)).to_have_attribute("aria-pressed", "true")
+    like_button(other, entry).click()
+    expect(like_button(one, entry)).to_have_text("Like 0")
+    expect(like_button(one, entry)).to_have_attribute("aria-pressed", "false")
+    assert site.likers(entry) == []
+
+
+def test_count_is_the_servers_when_somebody_else_liked_meanwhile(new_visitor: NewVisitor, site: Site) -> None:
+    entry = site.entry(guest_allowed=True)
+    one, other = (new_visitor().open(button_html(entry)) for _ in range(2))
+    for page in (one, other):
+        expect(like_button(page, entry)).to_have_text("Like 0")
+    like_button(one, entry).click()
+    expect(like_button(one, entry)).to_be_enabled()
+    like_button(other, entry).click()
+    expect(like_button(other, entry)).to_have_text("Like 2")
+
+
+def expired(token: str) -> str:
+    class TwoHoursAgo(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return super().get_timestamp() - 7_200
+
+    salt = "wtf-csrf-token"
+    value = URLSafeTimedSerializer(SECRET_KEY, salt=salt).loads(token)
+    made = URLSafeTimedSerializer(SECRET_KEY, salt=salt, signer=TwoHoursAgo).dumps(value)
+    return made.decode() if isinstance(made, bytes) else made
+
+
+@pytest.mark.parametrize("fault", ["expired", "of another visitor", "of the host's framework"])
+def test_token_is_replaced_unnoticed_when_the_pages_is_no_good(
+    new_visitor: NewVisitor, visitor: Visitor, site: Site, fault: str
+) -> None:
+    own = visitor.csrf_token()
+    tokens = {
+        "expired": expired(own),
+        "of another visitor": new_visitor().csrf_token(),
+        "of the host's framework": "a-token-of-rails",
+    }
+    entry = site.entry()
+    visitor.sign_in()
+    visitor.expected = {419}
+    page = visitor.open(button_html(entry), head=f'<meta name="csrf-token" content="{tokens[fault]}">')
+    like_button(page, entry).click()
+    expect(like_button(page, entry)).to_be_enabled()
+    expect(like_button(page, entry)).to_have_text("Like 1")
+    expect(message(page)).to_have_text("Liked. Likes: 1.")
+    assert [method for method, _ in visitor.called("/simple-likes/")] == ["GET", "POST", "GET", "POST"]
+    # The fresh token serves from now on, and the host's own stays where its scripts look for it.
+    like_button(page, entry).click()
+    expect(like_button(page, entry)).to_have_text("Like 0")
+    assert len(visitor.called("/toggle")) == 3
+    assert page.locator("meta[name=csrf-token]").get_attribute("content") == tokens[fault]
+
+
+def test_token_of_the_page_is_used_when_it_is_good(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    head = f'<meta name="csrf-token" content="{visitor.csrf_token()}">'
+    page = visitor.open(button_html(entry), head=head)
+    like_button(page, entry).click()
+    expect(message(page)).to_have_text("Liked. Likes: 1.")
+    assert len(visitor.called("/simple-likes/")) == 2
+
+
+def test_visitor_is_told_to_reload_when_the_fresh_token_is_refused_too(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    visitor.expected = {419}
+    page = visitor.open(button_html(entry))
+    page.route(TOGGLE, lambda route: route.fulfill(status=419, json={"error": "CSRF mismatch"}))
+    like_button(page, entry).click()
+    expect(message(page)).to_have_text("Please allow cookies, then reload the page.")
+    assert len(visitor.called("/toggle")) == 1
+
+
+def test_wait_is_told_in_seconds_when_the_limit_is_reached(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in("carol")
+    visitor.expected = {429}
+    page = visitor.open(button_html(entry))
+    button = like_button(page, entry)
+    for number in range(1, 5):
+        button.click()
+        expect(button).to_have_text(f"Like {number % 2}")
+        expect(button).to_be_enabled()
+    button.click()
+    expect(message(page)).to_be_visible()
+    expect(message(page)).to_have_text(re.compile(r"^Too many at once\. Please try again in [1-6]?\d s\.$"))
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(500, "That did not work. Please try again."), (0, "No answer from the server. Please try again.")],
+)
+def test_hope_is_shown_and_taken_back_when_the_request_fails(
+    visitor: Visitor, site: Site, status: int, told: str
+) -> None:
+    entry = site.entry(boost=5)
+    visitor.sign_in()
+    visitor.expected = {status}
+    page = visitor.open(button_html(entry))
+    held: list[Route] = []
+    page.route(TOGGLE, lambda route: held.append(route))  # a bound method of a list would not do: Playwright marks it
+    button = like_button(page, entry)
+    expect(button).to_have_text("Like 5")
+    button.click()
+    expect(button).to_have_text("Like 6")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_disabled()
+    button.click(force=True)  # has no effect while one is in flight
+    while not held:  # it fetches a token first; where nothing comes, the buttons' own time is up before long
+        expect(button).to_be_disabled()
+        page.wait_for_timeout(20)
+    # Meanwhile somebody else liked it; what the button goes back to is what the server says.
+    site.database["entries"].update_one({"_id": entry}, {"$set": {"upvotes": 1, "likedBy": ["bob"]}})
+    if status:
+        held[0].fulfill(status=status, json={"error": "Service unavailable"})
+    else:
+        held[0].abort("connectionreset")
+    expect(message(page)).to_be_visible()
+    expect(message(page)).to_have_text(told)
+    expect(button).to_have_text("Like 6")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(button).to_be_enabled()
+    assert len(held) == 1
+
+
+def test_button_works_when_its_state_could_not_be_loaded(visitor: Visitor, site: Site) -> None:
+    entry = site.entry(boost=5)
+    visitor.sign_in()
+    visitor.expected = {503}
+    visitor.page.route("**/status?*", lambda route: route.fulfill(status=503, json={"error": "Service unavailable"}))
+    page = visitor.open(button_html(entry))
+    expect(like_button(page, entry)).to_have_text(f"Like {UNKNOWN}")
+    like_button(page, entry).click()
+    expect(like_button(page, entry)).to_have_text("Like 6")
+
+
+def test_one_status_request_is_made_when_a_page_has_fifty_buttons(visitor: Visitor, site: Site) -> None:
+    entries = [site.entry(boost=number) for number in range(50)]
+    page = visitor.open(button_html(*entries, entries[0]))
+    for number in (0, 49):
+        expect(like_button(page, entries[number]).first).to_have_text(f"Like {number}")
+    assert len(visitor.called("/status")) == 1
+
+
+def test_status_requests_stay_within_the_servers_limits_when_there_are_many_long_ids(
+    visitor: Visitor, site: Site
+) -> None:
+    long = [site.entry()[:30].ljust(250, "x") for _ in range(24)]
+    site.database["entries"].insert_many([{"_id": entry} for entry in long])
+    short = [site.entry() for _ in range(60)]
+    page = visitor.open(button_html(*long, *short))
+    for entry in (long[-1], short[-1]):
+        expect(like_button(page, entry)).to_have_text("Like 0")
+    calls = [url for _, url in visitor.called("/status")]
+    assert len(calls) == 4
+    assert all(len(url) < 4_000 and url.count(",") < 50 for url in calls)
+
+
+def test_other_buttons_work_when_one_names_no_entry(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    page = visitor.open(button_html("unknown", "not/an id", "", "constructor", entry))
+    expect(like_button(page, entry)).to_have_text("Like 0")
+    for missing in ("unknown", "not/an id", "", "constructor"):
+        expect(like_button(page, missing)).to_have_text(f"Not available {UNKNOWN}")
+        expect(like_button(page, missing)).to_be_disabled()
+
+
+def test_all_buttons_of_an_entry_change_when_one_is_pressed(visitor: Visitor, site: Site) -> None:
+    entry, another = site.entry(), site.entry()
+    visitor.sign_in()
+    page = visitor.open(button_html(entry, another, entry))
+    like_button(page, entry).last.click()
+    expect(like_button(page, entry).first).to_have_text("Like 1")
+    expect(like_button(page, entry).first).to_have_attribute("aria-pressed", "true")
+    expect(like_button(page, another)).to_have_text("Like 0")
+
+
+def test_button_follows_its_attributes_when_a_script_changes_them(visitor: Visitor, site: Site) -> None:
+    one, another = site.entry(boost=1), site.entry(boost=2)
+    page = visitor.open(button_html(one))
+    expect(like_button(page, one)).to_have_text("Like 1")
+    page.eval_on_selector("like-button", "(element, id) => element.setAttribute('entry', id)", another)
+    page.eval_on_selector("like-button", "element => element.setAttribute('label', 'Applaud')")
+    expect(like_button(page, another)).to_have_text("Applaud 2")
+
+
+def test_keyboard_alone_suffices_when_voting(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    page = visitor.open(button_html(entry))
+    button = like_button(page, entry)
+    expect(button).to_have_text("Like 0")
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    assert button.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+    for key, pressed in (("Space", "true"), ("Enter", "false")):
+        page.keyboard.press(key)
+        expect(button).to_have_attribute("aria-pressed", pressed)
+        expect(button).to_be_enabled()
+        expect(button).to_be_focused()
+
+
+def test_screen_reader_hears_of_presses_only_when_a_page_loads_and_is_used(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    page = visitor.open(button_html(entry))
+    expect(page.get_by_role("button", name="Like 0", pressed=False)).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("")
+    like_button(page, entry).click()
+    expect(page.get_by_role("status")).to_have_text("Liked. Likes: 1.")
+    expect(page.get_by_role("button", name="Like 1", pressed=True)).to_be_visible()
+    like_button(page, entry).click()
+    expect(page.get_by_role("status")).to_have_text("No longer liked. Likes: 0.")
+
+
+def colour(page: Page, entry: str) -> str:
+    found: str = like_button(page, entry).evaluate("element => getComputedStyle(element).color")
+    return found
+
+
+def test_colours_follow_the_pages_scheme_and_properties_when_set(new_visitor: NewVisitor, site: Site) -> None:
+    entry = site.entry()
+    colours = {}
+    for scheme in ("light", "dark"):
+        visitor = new_visitor(color_scheme=scheme, reduced_motion="reduce")
+        visitor.sign_in("alice" if scheme == "light" else "bob")
+        page = visitor.open(button_html(entry), head='<meta name="color-scheme" content="light dark">')
+        like_button(page, entry).click()
+        expect(like_button(page, entry)).to_have_attribute("aria-pressed", "true")
+        colours[scheme] = colour(page, entry)
+        assert like_button(page, entry).evaluate("element => getComputedStyle(element).transitionDuration") == "0s"
+    assert colours == {"light": "rgb(207, 31, 75)", "dark": "rgb(255, 119, 149)"}
+    page.eval_on_selector("like-button", "element => element.style.setProperty('--like-accent', 'rgb(0, 0, 255)')")
+    assert colour(page, entry) == "rgb(0, 0, 255)"
+
+
+def test_page_hears_of_a_change_when_it_listens(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    page = visitor.open(button_html(entry))
+    page.evaluate("addEventListener('like-change', event => { window.heard = event.detail })")
+    like_button(page, entry).click()
+    expect(message(page)).to_have_text("Liked. Likes: 1.")
+    assert page.evaluate("window.heard") == {"entry": entry, "count": 1, "liked": True}
+
+
+def test_texts_are_the_pages_when_it_translates_them(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.expected = {401}
+    texts = '{"like": "Gefällt mir", "401": "Bitte anmelden."}'
+    head = f'<script type="application/json" id="like-button-texts">{texts}</script>'
+    page = visitor.open(button_html(entry), head=head)
+    expect(like_button(page, entry)).to_have_text("Gefällt mir 0")
+    like_button(page, entry).click()
+    expect(message(page)).to_have_text("Bitte anmelden.")

@@ -1,0 +1,102 @@
+"""The vote buttons of questions and answers, on a page of the host application."""
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.visitor import Site, Visitor, message
+
+
+def html(target: str, **attributes: object) -> str:
+    given = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return f'<vote-buttons target="{target}" type="question"{given}></vote-buttons>'
+
+
+def buttons(page: Page) -> tuple[Locator, Locator]:
+    up, down = (page.locator(f"vote-buttons button[part~={part}]") for part in ("up", "down"))
+    return up, down
+
+
+def expect_state(page: Page, up: str, down: str, vote: str | None) -> None:
+    for button, count, name in zip(buttons(page), (up, down), ("up", "down"), strict=True):
+        expect(button).to_have_text(f"Vote {name} {count}")
+        expect(button).to_have_attribute("aria-pressed", "true" if vote == name else "false")
+        expect(button).to_be_enabled()
+
+
+def test_votes_move_when_cast_switched_and_taken_back(visitor: Visitor, site: Site) -> None:
+    question = site.question()
+    visitor.sign_in("bob")
+    page = visitor.open(html(question, upvotes=0, downvotes=0))
+    up, down = buttons(page)
+    expect_state(page, "0", "0", None)
+    expect(page.get_by_role("status")).to_have_text("")
+    up.click()
+    expect_state(page, "1", "0", "up")
+    down.click()
+    expect_state(page, "0", "1", "down")
+    expect(page.get_by_role("status")).to_have_text("Up: 0, down: 1.")
+    stored = site.database["questions"].find_one({"_id": question}, {"_id": 0})
+    assert stored == {"upvotes": 0, "downvotes": 1, "likedBy": [], "dislikedBy": ["bob"]}
+    down.click()
+    expect_state(page, "0", "0", None)
+
+
+def test_counts_are_the_servers_when_the_page_brought_old_ones(visitor: Visitor, site: Site) -> None:
+    question = site.question()
+    site.database["questions"].update_one({"_id": question}, {"$set": {"downvotes": 1, "dislikedBy": ["alice"]}})
+    visitor.sign_in()
+    page = visitor.open(html(question, upvotes=3, downvotes=4, vote="down"))
+    expect_state(page, "3", "4", "down")
+    buttons(page)[0].click()
+    expect_state(page, "1", "0", "up")
+
+
+def test_counts_are_shown_after_the_first_vote_when_the_page_knows_none(visitor: Visitor, site: Site) -> None:
+    visitor.sign_in()
+    page = visitor.open(html(site.question()))
+    expect_state(page, "\u2013", "\u2013", None)
+    buttons(page)[1].click()
+    expect_state(page, "0", "1", "down")
+
+
+def test_votes_go_back_when_nobody_is_signed_in(visitor: Visitor, site: Site) -> None:
+    visitor.expected = {401}
+    page = visitor.open(html(site.question(), upvotes=3, downvotes=4, vote=""))
+    buttons(page)[0].click()
+    expect(message(page, "vote-buttons")).to_be_visible()
+    expect(message(page, "vote-buttons")).to_have_text("Please sign in first.")
+    expect_state(page, "3", "4", None)
+
+
+def test_votes_go_back_when_the_target_is_gone(visitor: Visitor) -> None:
+    visitor.sign_in()
+    visitor.expected = {404}
+    page = visitor.open(html("q_none", upvotes=3, downvotes=4, vote="up"))
+    buttons(page)[1].click()
+    expect(message(page, "vote-buttons")).to_have_text("This is no longer here.")
+    expect_state(page, "3", "4", "up")
+
+
+def test_votes_go_back_when_the_network_fails(visitor: Visitor, site: Site) -> None:
+    visitor.sign_in()
+    visitor.expected = {0}
+    page = visitor.open(html(site.question(), upvotes=3, downvotes=4))
+    page.route("**/api/likes", lambda route: route.abort("connectionreset"))
+    buttons(page)[0].click()
+    expect(message(page, "vote-buttons")).to_have_text("No answer from the server. Please try again.")
+    expect_state(page, "3", "4", None)
+
+
+def test_keyboard_reaches_both_buttons_when_voting(visitor: Visitor, site: Site) -> None:
+    visitor.sign_in()
+    page = visitor.open(html(site.question(), upvotes=0, downvotes=0))
+    up, down = buttons(page)
+    page.keyboard.press("Tab")
+    expect(up).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(down).to_be_focused()
+    page.keyboard.press("Enter")
+    expect_state(page, "0", "1", "down")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect_state(page, "1", "0", "up")
+    expect(up).to_be_focused()
