@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
-SOURCES := likes_api config wsgi.py tests bench
+SOURCES := likes_api config wsgi.py tests bench faults
 
-.PHONY: run test check format bench system-run system-check system-test clean
+.PHONY: run test check format bench faults system-run system-check system-test clean
 
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
@@ -29,6 +29,10 @@ format: $(DEVELOPMENT)
 bench: system-test $(DEVELOPMENT)
 	$(BIN)/python -m bench
 
+# Kill, freeze and restart what the service is made of, under load, for about three minutes.
+faults: system-test $(DEVELOPMENT)
+	$(BIN)/python -m faults
+
 clean:
 	rm -rf .venv var
 
@@ -38,7 +42,7 @@ system-run:
 system-check:
 	./scripts/system-packages prometheus
 system-test:
-	./scripts/system-packages libcurl4 curl chromium wrk redis-server prometheus
+	./scripts/system-packages libcurl4 curl chromium wrk redis-server nginx-light openssl prometheus
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

@@ -1,6 +1,10 @@
 """The connection to MongoDB, and the deadline that every request puts on it."""
 
-from contextlib import AbstractContextManager
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,6 +26,8 @@ _DEFAULTS: dict[str, Any] = {
     "waitQueueTimeoutMS": 1_000,
     "maxIdleTimeMS": 300_000,
 }
+
+_end: ContextVar[float] = ContextVar("end", default=math.inf)
 
 
 def connect(uri: str, **options: Any) -> MongoClient[Document]:
@@ -45,12 +51,24 @@ def connect_measured(uri: str) -> MongoClient[Document]:
     return connect(uri, event_listeners=[CommandMetrics(), PoolMetrics()])
 
 
-def deadline(seconds: float) -> AbstractContextManager[object]:
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
     """Give all database calls within the block this long together, waiting for a server and retries included.
 
-    Source: PyMongo documentation, ``pymongo.timeout`` (client-side operations timeout).
+    Within another deadline the earlier one counts. Source: PyMongo documentation, ``pymongo.timeout`` (client-side
+    operations timeout).
     """
-    return pymongo.timeout(seconds)
+    token = _end.set(min(_end.get(), time.monotonic() + seconds))
+    try:
+        with pymongo.timeout(seconds):
+            yield
+    finally:
+        _end.reset(token)
+
+
+def seconds_left() -> float:
+    """Tell how long the deadline leaves; infinity where there is none."""
+    return _end.get() - time.monotonic()
 
 
 def ping(database: Database) -> None:

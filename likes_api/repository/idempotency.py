@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
-from likes_api.repository.client import deadline
+from likes_api.repository.client import deadline, seconds_left
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.guarded import guarded, taking_part
 
@@ -26,8 +26,10 @@ log = logging.getLogger(__name__)
 
 COLLECTION = "idempotency"
 LIFETIME = timedelta(hours=24)
-# The request's deadline ends later: what is left is for ending the transaction, which would hold the target otherwise.
-OPERATIONS_SECONDS = 2.0
+# Of the request's deadline, a part is kept for ending the transaction, which would hold the target otherwise.
+ENDING_SHARE = 0.2
+# Where there is no deadline; no request of ours has a longer one.
+REQUEST_SECONDS = 2.5
 ORPHANED_SECONDS = 4.0
 
 _WRITE_CONFLICT = 112
@@ -69,7 +71,7 @@ class IdempotencyRepository:
         :raises KeyInUse: the first request with the key is under way, or its end is not known yet.
         :raises KeyReused: the key belongs to another request.
         """
-        until = time.monotonic() + OPERATIONS_SECONDS
+        until = time.monotonic() + (1 - ENDING_SHARE) * min(seconds_left(), REQUEST_SECONDS)
         try:
             with self._client.start_session() as session:
                 return session.with_transaction(lambda _: self._perform(session, key, act, until)), False

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from flask import Flask
@@ -25,6 +26,7 @@ from likes_api.repository.circuit import FAILURES, Circuit, DatabaseAway
 from likes_api.repository.client import connect
 from likes_api.repository.documents import Document
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
+from tests.support.processes import halted
 from tests.support.qa_votes import post
 from tests.support.settings import settings
 
@@ -148,21 +150,26 @@ def test_requests_fail_fast_while_the_database_is_away_and_recover_within_two_se
 def assert_fails_fast_and_recovers(app: Flask, mortal: EmbeddedMongod, how: str) -> None:
     assert mortal.pid is not None
     assert post(app).status_code == 200
-    os.kill(mortal.pid, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
-    try:
+    with halted(mortal.pid) if how == "frozen" else killed(mortal):
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(lambda _: failure_seconds(app) < 3.2, range(8)))
         for _ in range(20):
             assert failure_seconds(app) < FAST
-    finally:
-        if how == "killed":
-            mortal.restart()
-        else:
-            os.kill(mortal.pid, signal.SIGCONT)
     began = time.monotonic()
     while post(app).status_code != 200:
         assert time.monotonic() - began < 2
         time.sleep(0.02)
+
+
+@contextmanager
+def killed(mongod: EmbeddedMongod) -> Iterator[None]:
+    """Kill a mongod, and start it again in the end."""
+    assert mongod.pid is not None
+    os.kill(mongod.pid, signal.SIGKILL)
+    try:
+        yield
+    finally:
+        mongod.restart()
 
 
 def failure_seconds(app: Flask) -> float:

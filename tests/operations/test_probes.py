@@ -17,6 +17,7 @@ from likes_api.repository.client import connect
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
 from tests.support.commands import CountedCommands
+from tests.support.processes import halted
 from tests.support.settings import settings
 
 READY_SECONDS = 2.0
@@ -54,11 +55,8 @@ def test_unreachable_when_the_server_was_killed_and_slow_when_it_is_frozen(morta
         app = create_app(settings(), client["likes"])
         assert readiness(app)[0] == 200
         assert mortal.pid is not None
-        os.kill(mortal.pid, signal.SIGSTOP)
-        try:
+        with halted(mortal.pid):
             assert readiness(app) == not_ready("slow")
-        finally:
-            os.kill(mortal.pid, signal.SIGCONT)
         os.kill(mortal.pid, signal.SIGKILL)
         assert readiness(app) == not_ready("unreachable")
         assert readiness(app) == not_ready("unreachable")
