@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Callable
 
-from bench import qa_votes
+from bench import overflow, qa_votes
 
-BENCHMARKS: dict[str, Callable[[float], None]] = {"qa_votes": qa_votes.main}
+BENCHMARKS: dict[str, Callable[[float], None]] = {"qa_votes": qa_votes.main, "overflow": overflow.main}
 
 
 def main() -> None:

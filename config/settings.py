@@ -55,6 +55,7 @@ class Settings:
     trusted_proxies: int
     cors_origins: tuple[str, ...]
     qa_id_field: str
+    overflow_at: int
     ratelimit_enabled: bool
     ratelimit_storage_uri: str | None
     limits: Limits
@@ -184,6 +185,7 @@ class _SettingsSchema(Schema):
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
     cors_origins = _CommaSeparated(data_key="LIKES_CORS_ORIGINS", load_default=(), validate=_origins)
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
+    overflow_at = fields.Integer(data_key="LIKES_OVERFLOW_AT", load_default=1_000, validate=validate.Range(0, 100_000))
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
     ratelimit_storage_uri = fields.String(
         data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage

@@ -32,7 +32,9 @@ from likes_api.repository.listing import ListingRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
 from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.targets import TargetFinder
 from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.upkeep import Upkeep
 from likes_api.repository.votes import VoteRepository
 from likes_api.widget import routes as widget_routes
 
@@ -46,6 +48,7 @@ REQUEST_DATABASE_SECONDS = 2.0
 # What is left to a request that has waited longer than that: enough where the database is well again, and where it is
 # not, those who queue for the threads of a worker fail quickly one after the other.
 LEAST_DATABASE_SECONDS = 0.1
+UPKEEP = "likes-upkeep"
 
 
 class _Json(DefaultJSONProvider):
@@ -77,14 +80,17 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
     rate_limits.register(app, answer)
     app.register_blueprint(ops.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
+    # One for all contracts: what targets with many votes need is done by one thread, which starts when first needed.
+    upkeep = app.extensions[UPKEEP] = Upkeep(database, TargetFinder(settings.qa_id_field), settings.overflow_at)
+    votes = VoteRepository(database, settings.qa_id_field, upkeep)
     sessions = _sessions(settings, database)
     records = IdempotencyRepository(database)
-    app.register_blueprint(_qa_votes(settings, database, records, rate_limits, sessions))
-    app.register_blueprint(_simple_likes(settings, database, records, rate_limits, sessions, guests))
-    app.register_blueprint(_diaspora(database))
+    app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, sessions))
+    app.register_blueprint(_simple_likes(settings, database, votes, records, rate_limits, sessions, guests))
+    app.register_blueprint(_diaspora(database, votes))
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
-        app.register_blueprint(_demo(settings, database, sessions))
+        app.register_blueprint(_demo(settings, database, votes, sessions))
     app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
@@ -112,13 +118,13 @@ def _sessions(settings: Settings, database: Database) -> SessionAuthenticator:
 
 def _qa_votes(
     settings: Settings,
-    database: Database,
+    votes: VoteRepository,
     records: IdempotencyRepository,
     rate_limits: RateLimits,
     sessions: SessionAuthenticator,
 ) -> Blueprint:
     return qa_routes.create_blueprint(
-        VoteRepository(database, settings.qa_id_field),
+        votes,
         records,
         sessions,
         rate_limits,
@@ -130,13 +136,14 @@ def _qa_votes(
 def _simple_likes(
     settings: Settings,
     database: Database,
+    votes: VoteRepository,
     records: IdempotencyRepository,
     rate_limits: RateLimits,
     sessions: SessionAuthenticator,
     guests: GuestIds,
 ) -> Blueprint:
     return simple_likes_routes.create_blueprint(
-        VoteRepository(database),
+        votes,
         EntryRepository(database),
         records,
         sessions,
@@ -148,21 +155,21 @@ def _simple_likes(
     )
 
 
-def _demo(settings: Settings, database: Database, sessions: SessionAuthenticator) -> Blueprint:
+def _demo(settings: Settings, database: Database, votes: VoteRepository, sessions: SessionAuthenticator) -> Blueprint:
     return demo_routes.create_blueprint(
         read_items(guest_likes=settings.guest_likes),
-        VoteRepository(database, settings.qa_id_field),
+        votes,
         sessions,
         SessionRepository(database),
         cookie_name=settings.nextauth_cookie,
     )
 
 
-def _diaspora(database: Database) -> Blueprint:
+def _diaspora(database: Database, votes: VoteRepository) -> Blueprint:
     return diaspora_routes.create_blueprint(
         BearerAuthenticator(TokenRepository(database)),
         PostRepository(database),
-        VoteRepository(database),
+        votes,
         ListingRepository(database),
         PeopleRepository(database),
         LikeGuids(database),

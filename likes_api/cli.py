@@ -22,6 +22,7 @@ from likes_api.repository import StoreError
 from likes_api.repository.content import ContentRepository
 from likes_api.repository.documents import Database
 from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError, find_mongod
+from likes_api.repository.repair import verify_votes
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 from likes_api.repository.tokens import TokenRepository, UnknownPerson
 from likes_api.supervisor import serve
@@ -89,7 +90,7 @@ def import_(file: BinaryIO) -> None:
     settings = Settings.from_environment()
     faults = done = 0
     with open_database(settings) as database:
-        for done, bad in import_lines(file, ContentRepository(database, settings.qa_id_field)):
+        for done, bad in import_lines(file, _content(database, settings)):
             for fault in bad:
                 _progress("")
                 click.echo(fault, err=True)
@@ -98,6 +99,26 @@ def import_(file: BinaryIO) -> None:
     _progress("")
     if faults:
         raise click.ClickException(f"{faults} of {done} lines are bad; the others are imported")
+
+
+@main.command()
+@click.option("--repair", is_flag=True, help="Mend what is found, while people vote.")
+@_explained
+def verify(*, repair: bool) -> None:
+    """Check the votes of every target; a line for each fault, exit code 1 if any is left."""
+    left = checked = 0
+    with open_database(Settings.from_environment()) as database:
+        for checked, fault, mended in verify_votes(database, repair=repair):
+            if fault is None:
+                _progress(f"{checked} checked")
+                continue
+            _progress("")
+            click.echo(f"{fault}{' (repaired)' if mended else ''}")
+            left += not mended
+    _progress("")
+    click.echo(f"{checked} checked, {left} faults left", err=True)
+    if left:
+        raise SystemExit(1)
 
 
 @main.group()
@@ -148,6 +169,10 @@ def revoke_token(token: str) -> None:
             raise click.ClickException("there is no such token")
 
 
+def _content(database: Database, settings: Settings) -> ContentRepository:
+    return ContentRepository(database, settings.qa_id_field, settings.overflow_at)
+
+
 def _gunicorn() -> list[str]:
     executable = Path(sys.executable).with_name("gunicorn")
     program = str(executable) if executable.exists() else shutil.which("gunicorn") or "gunicorn"
@@ -160,7 +185,7 @@ def _session_cookie(database: Database, user: str, lifetime: timedelta) -> str:
 
 def _load_demo(database: Database, settings: Settings) -> None:
     lines = files("likes_api.demo").joinpath("data.ndjson").read_bytes().splitlines()
-    for _, faults in import_lines(lines, ContentRepository(database, settings.qa_id_field)):
+    for _, faults in import_lines(lines, _content(database, settings)):
         for fault in faults:
             raise click.ClickException(f"demo data: {fault}")
     cookie = _session_cookie(database, "alice", DEMO_SESSION)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, Protocol
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
@@ -10,6 +9,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 from likes_api.repository.content import Record
 
 BATCH_LINES = 500
+# A line may hold a million voters: so many bytes are enough for a batch, or one line that is longer.
+BATCH_BYTES = 1 << 20
 
 _ID = validate.Length(min=1, max=255)
 _NO_NUL = validate.ContainsNoneOf("\0")
@@ -27,8 +28,7 @@ def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, li
 
     :returns: after each batch how many lines are done, and ``line N: reason`` for each bad one of the batch.
     """
-    numbered = enumerate(lines, start=1)
-    while batch := list(islice(numbered, BATCH_LINES)):
+    for batch in _batches(enumerate(lines, start=1)):
         records: list[Record] = []
         numbers: list[int] = []
         faults: dict[int, str] = {}
@@ -42,6 +42,19 @@ def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, li
                 faults[number] = str(error)
         faults |= {numbers[index]: reason for index, reason in store.put(records).items()} if records else {}
         yield batch[-1][0], [f"line {number}: {faults[number]}" for number in sorted(faults)]
+
+
+def _batches(numbered: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    batch: list[tuple[int, bytes]] = []
+    size = 0
+    for number, line in numbered:
+        if batch and (len(batch) == BATCH_LINES or size + len(line) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((number, line))
+        size += len(line)
+    if batch:
+        yield batch
 
 
 class _Flag(fields.Boolean):

@@ -67,6 +67,25 @@ class Tally:
         return self.own is Vote.DOWN
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a voter asks for: to make ``vote`` their vote, or to have none.
+
+    :param toggles: asked for again, the vote is taken back.
+    :param only: leave alone any vote but this one.
+    """
+
+    vote: Vote | None
+    toggles: bool = False
+    only: Vote | None = None
+
+    def after(self, held: Vote | None) -> Vote | None:
+        """Tell the vote that stands afterwards, given the one that was held before."""
+        if self.toggles and held is self.vote:
+            return None
+        return held if self.only not in (None, held) else self.vote
+
+
 class TargetNotFound(LookupError):
     """The target does not exist."""
 

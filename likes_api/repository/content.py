@@ -12,9 +12,11 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from likes_api.repository import update_pipeline
+from likes_api.repository.bringing import Bringer, MoveTimeout
 from likes_api.repository.documents import Database, Document
-from likes_api.repository.votes import COLLECTIONS, HOST_OWNED
-from likes_api.votes import TargetKind, Vote
+from likes_api.repository.targets import COLLECTIONS, HOST_OWNED, TargetFinder
+from likes_api.repository.update_pipeline import OVERFLOW
+from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 
 USERS = "users"
 PEOPLE = "people"
@@ -35,14 +37,19 @@ class ContentRepository:
     """Keep targets, users and people.
 
     :param qa_id_field: the field in which questions and messages carry their id.
+    :param overflow_at: how many voters a target's document may hold before its votes are moved; 0: any number.
     """
 
-    def __init__(self, database: Database, qa_id_field: str = "_id") -> None:
+    def __init__(self, database: Database, qa_id_field: str = "_id", overflow_at: int = 0) -> None:
         self._database = database
         self._qa_id_field = qa_id_field
+        self._overflow_at = overflow_at
+        self._bringer = Bringer(database, TargetFinder(qa_id_field))
 
     def put(self, records: Sequence[Record]) -> dict[int, str]:
-        """Write records, one round trip for each kind among them.
+        """Write records, one round trip for each kind among them, and one more where they bring votes along.
+
+        Targets that have more voters than their document may hold take many.
 
         :returns: the reason for each record that was refused, by its index in ``records``.
         :raises likes_api.repository.StoreError: the database is away; some records may have been written.
@@ -56,12 +63,40 @@ class ContentRepository:
                 self._database[name].bulk_write([self._upsert(records[index]) for index in indexes], ordered=False)
             except BulkWriteError as error:
                 refused |= {indexes[each["index"]]: each["errmsg"] for each in error.details["writeErrors"]}
+            voted = [index for index in indexes if index not in refused and _voters(records[index])]
+            refused |= self._bring(records, voted) if voted else {}
         return refused
+
+    def _bring(self, records: Sequence[Record], indexes: list[int]) -> dict[int, str]:
+        """Bring the votes of those whose document did not take them, because they are too many or moved."""
+        kind = TargetKind(records[indexes[0]].kind)
+        finder = TargetFinder(self._qa_id_field)
+        field_ = finder.id_field(kind)
+        voters = {"$add": [{"$size": {"$ifNull": [f"${array}", []]}} for array in ("likedBy", "dislikedBy")]}
+        conditions: list[Document] = [{OVERFLOW: {"$exists": True}}]
+        if self._overflow_at:
+            conditions.append({"$expr": {"$gt": [voters, self._overflow_at]}})
+        keys = [key for index in indexes for key in finder.keys(kind, records[index].id)]
+        found = self._database[COLLECTIONS[kind]].find({field_: {"$in": keys}, "$or": conditions}, {field_: 1})
+        elsewhere = {each[field_] for each in found}
+        refused: dict[int, str] = {}
+        for index in indexes:
+            record = records[index]
+            if elsewhere.intersection(finder.keys(kind, record.id)) or self._is_large(record):
+                try:
+                    self._bringer.bring(Target(kind, record.id), _votes(record))
+                except (MoveTimeout, TargetNotFound) as error:
+                    refused[index] = str(error)
+        return refused
+
+    def _is_large(self, record: Record) -> bool:
+        return 0 < self._overflow_at < _voters(record)
 
     def _upsert(self, record: Record) -> UpdateOne:
         if record.kind in COLLECTIONS:
             stage = {name: {"$literal": value} for name, value in record.fields.items()}
-            stage |= update_pipeline.bring({Vote.UP: record.liked_by, Vote.DOWN: record.disliked_by})
+            none: dict[Vote, Sequence[str]] = {Vote.UP: (), Vote.DOWN: ()}
+            stage |= update_pipeline.bring(none if self._is_large(record) else _votes(record))
             return UpdateOne(self._filter(record), [{"$set": stage}], upsert=True)
         return UpdateOne(
             self._filter(record), {"$set": record.fields} if record.fields else {"$setOnInsert": {}}, upsert=True
@@ -74,6 +109,14 @@ class ContentRepository:
         return {
             name: ObjectId(record.id) if host_owned and name == "_id" and ObjectId.is_valid(record.id) else record.id
         }
+
+
+def _voters(record: Record) -> int:
+    return len(record.liked_by) + len(record.disliked_by)
+
+
+def _votes(record: Record) -> dict[Vote, Sequence[str]]:
+    return {Vote.UP: record.liked_by, Vote.DOWN: record.disliked_by}
 
 
 def _collection(kind: str) -> str:

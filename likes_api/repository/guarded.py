@@ -77,9 +77,14 @@ def _guard(method: F) -> F:
 class _GuardedCollection(Collection):
     """Guard the operations that are used here."""
 
-    def __init__(self, database: "_GuardedDatabase", name: str) -> None:
-        super().__init__(database, name)
+    def __init__(self, database: "_GuardedDatabase", name: str, **options: Any) -> None:
+        super().__init__(database, name, **options)
         self.circuit = database.circuit
+        self._guarded_database = database
+
+    def with_options(self, *args: Any, **kwargs: Any) -> Collection:
+        """Give a clone with other options, which is guarded as well."""
+        return self._guarded_database.get_collection(self.name, **_options_of(super().with_options(*args, **kwargs)))
 
     aggregate = _guard(Collection.aggregate)
     bulk_write = _guard(Collection.bulk_write)
@@ -105,9 +110,22 @@ class _GuardedDatabase(Database):
     def __getitem__(self, name: str) -> Collection:
         return _GuardedCollection(self, name)
 
+    def get_collection(self, name: str, *args: Any, **kwargs: Any) -> Collection:
+        """Give a collection with options of its own, which is guarded as well."""
+        return _GuardedCollection(self, name, **_options_of(super().get_collection(name, *args, **kwargs)))
+
     def _probe(self) -> None:
         with deadline(PROBE_SECONDS):
             ping(self)
+
+
+def _options_of(collection: Collection) -> dict[str, Any]:
+    return {
+        "codec_options": collection.codec_options,
+        "read_preference": collection.read_preference,
+        "write_concern": collection.write_concern,
+        "read_concern": collection.read_concern,
+    }
 
 
 def _name(error: PyMongoError) -> str:

@@ -1,6 +1,6 @@
 """The indexes of our own collections. Targets are found by ``_id``; a host's collections are its own to index."""
 
-from likes_api.repository import idempotency, tokens
+from likes_api.repository import idempotency, overflow, tokens
 from likes_api.repository.documents import Database
 
 
@@ -12,3 +12,4 @@ def ensure_indexes(database: Database) -> None:
     # Each record and each token names the moment at which it goes.
     database[idempotency.COLLECTION].create_index("expires", expireAfterSeconds=0)
     database[tokens.COLLECTION].create_index("expiresAt", expireAfterSeconds=0)
+    overflow.ensure_indexes(database)

@@ -8,37 +8,49 @@ Source: MongoDB manual, "Updates with Aggregation Pipeline".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from likes_api.votes import Vote
 
 Expression = dict[str, Any]
 
+# The field that tells of a target's votes being moved, or having been moved, out of its document.
+OVERFLOW = "likesOverflow"
+
+
+class Form(StrEnum):
+    """How far a target's votes have gone from the arrays of its document to documents of their own.
+
+    A document without the field ``likesOverflow`` has them in its arrays. See ``docs/decisions/0009``.
+    """
+
+    COPYING = "copying"
+    SEALED = "sealed"
+    MOVED = "moved"
+
 
 def toggle(voter: str, vote: Vote) -> list[Expression]:
     """Add ``vote``, or take it back where it stands already; the other vote goes in either case."""
     mine, other = (_UP, _DOWN) if vote is Vote.UP else (_DOWN, _UP)
-    return [{"$set": _move(mine, voter, held=-1, absent=+1) | _move(other, voter, held=-1, absent=0)}]
+    return _unless_frozen(voter, _move(mine, voter, held=-1, absent=+1) | _move(other, voter, held=-1, absent=0))
 
 
 def put(voter: str, vote: Vote | None) -> list[Expression]:
     """Make ``vote`` the voter's vote; ``None`` takes back whatever stands."""
-    return [
-        {
-            "$set": {
-                name: value
-                for half, wanted in ((_UP, vote is Vote.UP), (_DOWN, vote is Vote.DOWN))
-                for name, value in _move(half, voter, held=0 if wanted else -1, absent=+1 if wanted else 0).items()
-            }
-        }
-    ]
+    fields: Expression = {}
+    for half, wanted in ((_UP, vote is Vote.UP), (_DOWN, vote is Vote.DOWN)):
+        fields |= _move(half, voter, held=0 if wanted else -1, absent=+1 if wanted else 0)
+    return _unless_frozen(voter, fields)
 
 
 def bring(voters: Mapping[Vote, Sequence[str]]) -> Expression:
     """Add the votes of those who have none yet, in order; whoever voted here already keeps that vote.
 
-    The fields of a ``$set`` stage. It is its own repetition: done twice, it changes nothing more.
+    The fields of a ``$set`` stage. It is its own repetition: done twice, it changes nothing more. A target that is
+    moved, or being moved, stays as it is.
     """
+    elsewhere = {"$ne": [{"$type": f"${OVERFLOW}"}, "missing"]}
     present = {"$setUnion": [_voters(_UP), _voters(_DOWN)]}
     stage: Expression = {}
     for vote, half in ((Vote.UP, _UP), (Vote.DOWN, _DOWN)):
@@ -47,7 +59,7 @@ def bring(voters: Mapping[Vote, Sequence[str]]) -> Expression:
         }
         stage[half.array] = {"$concatArrays": [_voters(half), fresh]}
         stage[half.counter] = {"$add": [{"$ifNull": [f"${half.counter}", 0]}, {"$size": fresh}]}
-    return stage
+    return {name: {"$cond": [elsewhere, f"${name}", value]} for name, value in stage.items()}
 
 
 def tally_fields(voter: str | None) -> Expression:
@@ -57,6 +69,9 @@ def tally_fields(voter: str | None) -> Expression:
         "downvotes": {"$ifNull": ["$downvotes", 0]},
         "liked": {"$literal": False} if voter is None else _holds(_UP, voter),
         "downvoted": {"$literal": False} if voter is None else _holds(_DOWN, voter),
+        "voters": {"$add": [{"$size": _voters(_UP)}, {"$size": _voters(_DOWN)}]},
+        f"{OVERFLOW}.id": 1,
+        f"{OVERFLOW}.form": 1,
     }
 
 
@@ -70,6 +85,20 @@ class _Half:
 
 _UP = _Half("likedBy", "upvotes")
 _DOWN = _Half("dislikedBy", "downvotes")
+
+
+def _unless_frozen(voter: str, fields: Expression) -> list[Expression]:
+    """Change the fields, and note the voter while the arrays are being copied; leave a frozen document as it is.
+
+    Its arrays do not count any more, or will not in a moment. Done by the update itself, so that no vote can slip in
+    between a look at the form and the vote, and a small target's vote stays one round trip.
+    """
+    form, field = f"${OVERFLOW}.form", f"${OVERFLOW}"
+    frozen = {"$in": [form, [Form.SEALED.value, Form.MOVED.value]]}
+    noted = {"touched": {"$concatArrays": [f"{field}.touched", {"$literal": [voter]}]}}
+    stage = {name: {"$cond": [frozen, f"${name}", value]} for name, value in fields.items()}
+    copying = {"$eq": [form, Form.COPYING.value]}
+    return [{"$set": stage | {OVERFLOW: {"$cond": [copying, {"$mergeObjects": [field, noted]}, field]}}}]
 
 
 def _voters(half: _Half) -> Expression:

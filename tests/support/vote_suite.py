@@ -354,4 +354,4 @@ class VoteRepositorySuite:
             repository.clear(unknown, "ada")
         with pytest.raises(TargetNotFound):
             repository.tally(unknown, "ada")
-        assert list(database["questions"].find()) == [{"_id": "q_123"}]
+        assert [each["_id"] for each in database["questions"].find()] == ["q_123"]

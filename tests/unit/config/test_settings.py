@@ -40,6 +40,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         trusted_proxies=0,
         cors_origins=(),
         qa_id_field="_id",
+        overflow_at=1_000,
         ratelimit_enabled=True,
         ratelimit_storage_uri=None,
         limits=Limits(
@@ -82,12 +83,13 @@ def test_settings_are_as_given_when_all_are_set() -> None:
         LIKES_TRUSTED_PROXIES="2",
         LIKES_CORS_ORIGINS="https://www.example.com,http://localhost:3000",
         LIKES_QA_ID_FIELD="id",
+        LIKES_OVERFLOW_AT="0",
         LIKES_RATELIMIT_ENABLED="false",
         LIKES_RATELIMIT_STORAGE_URI="redis://cache",
         LIKES_LIMIT_QA_VOTE="5 per 10 seconds;100/hour",
     )
     assert given.mongodb_uri == "mongodb+srv://user:secret@db.example/?replicaSet=rs0"
-    assert (given.mongodb_database, given.qa_id_field) == ("votes-2", "id")
+    assert (given.mongodb_database, given.qa_id_field, given.overflow_at) == ("votes-2", "id", 0)
     assert (given.mongod, given.data_dir) == (Path("/opt/mongod"), Path("/srv/likes"))
     assert (given.bind, given.workers, given.threads) == ("unix:/run/likes.sock", 4, 16)
     assert given.secret_keys == (SECRET, "t" * 40)

@@ -1,0 +1,157 @@
+"""Bring what votes have changed into the target's document: the totals a host reads, and room for a quick count.
+
+Neither step changes any count (see ``overflow.py`` for the sum), so both may fail, be left out or be done twice.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from pymongo import WriteConcern
+from pymongo.client_session import ClientSession
+from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from likes_api.repository.documents import Database, Document
+from likes_api.repository.overflow import votes_of
+from likes_api.repository.update_pipeline import OVERFLOW
+from likes_api.repository.vote_pipeline import OPEN_FIELDS
+
+REGISTER = "likes_moved"
+# Votes settled by one transaction: about 10 ms, during which another vote of one of these voters waits.
+BATCH = 256
+_ATTEMPTS = 5
+# A transaction of ours is open for milliseconds. One that idles for this long lost its process.
+_LOST_MICROSECONDS = 1_000_000
+_COUNTERS = (("upvotes", "up"), ("downvotes", "down"))
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where the document is that names a set of votes: an entry of the register."""
+
+    collection: str
+    key: Any
+
+
+class Settlement:
+    """Show totals, and settle open votes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._votes = votes_of(database)
+        self._at_one_instant = self._votes.with_options(read_concern=ReadConcern("snapshot"))
+        self._register = database[REGISTER]
+
+    def unsettled(self) -> list[ObjectId]:
+        """List the sets that have open votes, in one round trip, of an index that holds nothing else."""
+        rows = self._votes.aggregate([{"$match": {"open": True}}, {"$group": {"_id": "$_id.t"}}])
+        return [row["_id"] for row in rows]
+
+    def find(self, id_: ObjectId) -> Moved | None:
+        """Look up a set's document."""
+        found = self._register.find_one({"_id": id_})
+        return None if found is None else Moved(found["collection"], found["target"])
+
+    def show(self, id_: ObjectId, moved: Moved) -> bool:
+        """Make ``upvotes`` and ``downvotes`` of the document what they are at this instant: two round trips at most.
+
+        They move by what they were behind, so that what a host adds to them stays. The revision keeps an older sum from
+        overwriting a newer one.
+
+        :returns: whether the document is there and names this set.
+        """
+        for _ in range(_ATTEMPTS):
+            state, open_ = self._read(id_, moved)
+            if state is None or all(open_[ahead] == state[ahead] for _, ahead in _COUNTERS):
+                return state is not None
+            steps = {counter: {"$max": [0, _plus(counter, open_[up] - state[up])]} for counter, up in _COUNTERS}
+            shown = {f"{OVERFLOW}.{up}": open_[up] for _, up in _COUNTERS}
+            done = self._database[moved.collection].update_one(
+                {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": state["rev"]},
+                [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": state["rev"] + 1}}],
+            )
+            if done.matched_count:
+                break
+        return True
+
+    def _read(self, id_: ObjectId, moved: Moved) -> tuple[Document | None, Document]:
+        """Read the document's state, and the sums of the open votes, at one instant."""
+        document = [{"$match": {"_id": moved.key, f"{OVERFLOW}.id": id_}}, {"$project": {OVERFLOW: 1}}]
+        pipeline: list[Document] = [
+            {"$match": {"open": True, "_id.t": id_}},
+            {"$group": {"_id": None, "up": {"$sum": "$up"}, "down": {"$sum": "$down"}}},
+            {"$unionWith": {"coll": moved.collection, "pipeline": document}},
+        ]
+        open_: Document = {"up": 0, "down": 0}
+        state: Document | None = None
+        for row in self._at_one_instant.aggregate(pipeline):
+            if OVERFLOW in row:
+                state = row[OVERFLOW]
+            else:
+                open_ = row
+        return state, open_
+
+    def settle(self, id_: ObjectId, moved: Moved, batch: int = BATCH) -> int | None:
+        """Settle some open votes in one transaction: close them, and take them out of what is shown ahead.
+
+        :returns: how many; ``None`` if others wrote to the same documents meanwhile, and nothing is changed.
+        """
+        try:
+            with (
+                self._database.client.start_session() as session,
+                session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")),
+            ):
+                return self._settle(id_, moved, batch, session)
+        except OperationFailure as error:
+            # Also when the commit's outcome is unknown: either way the counts are what they were.
+            if error.has_error_label("TransientTransactionError"):
+                return None
+            raise
+
+    def _settle(self, id_: ObjectId, moved: Moved, batch: int, session: ClientSession) -> int:
+        fields = {"vote": 1, "up": 1, "down": 1}
+        found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch))
+        if not found:
+            return 0
+        standing = [each["_id"] for each in found if "vote" in each]
+        gone = [each["_id"] for each in found if "vote" not in each]
+        if standing:
+            closed = {"$unset": dict.fromkeys(OPEN_FIELDS, "")}
+            self._votes.update_many({"_id": {"$in": standing}}, closed, session=session)
+        if gone:
+            self._votes.delete_many({"_id": {"$in": gone}}, session=session)
+        # Last, so that the target's own document is held for the shortest time.
+        steps = {f"{OVERFLOW}.{up}": -sum(each[up] for each in found) for _, up in _COUNTERS}
+        done = self._database[moved.collection].update_one(
+            {"_id": moved.key, f"{OVERFLOW}.id": id_}, {"$inc": {**steps, f"{OVERFLOW}.rev": 1}}, session=session
+        )
+        if not done.matched_count:
+            session.abort_transaction()
+            return 0
+        return len(found)
+
+    def abandon_lost_transactions(self) -> None:
+        """End transactions of ours whose process was killed: MongoDB itself would hold their documents for a minute.
+
+        Needs no privilege: a user may see and end their own (MongoDB manual, ``$currentOp``, ``killSessions``).
+        """
+        admin = self._database.client.admin
+        appname = self._database.client.options.pool_options.metadata.get("application", {}).get("name")
+        lost: Document = {
+            "type": "idleSession",
+            "appName": appname,
+            "transaction.timeInactiveMicros": {"$gt": _LOST_MICROSECONDS},
+        }
+        pipeline: list[Document] = [{"$currentOp": {"allUsers": False, "idleSessions": True}}, {"$match": lost}]
+        sessions = [{"id": each["lsid"]["id"]} for each in admin.aggregate(pipeline)]
+        if sessions:
+            _logger.warning("ending transactions whose process is gone", extra={"transactions": len(sessions)})
+            admin.command("killSessions", sessions)
+
+
+def _plus(counter: str, step: int) -> Document:
+    return {"$add": [{"$ifNull": [f"${counter}", 0]}, step]}

@@ -1,0 +1,63 @@
+"""Work in a process of its own, which kills itself during or after its n-th command.
+
+``killed.py URI DATABASE N during|after move|settle`` prints the names of the commands that it sent, so that a test
+knows how many there are.
+"""
+
+import os
+import signal
+import sys
+from threading import Timer
+
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from likes_api.repository.client import connect
+from likes_api.repository.moving import Mover
+from likes_api.repository.settling import Settlement
+from likes_api.repository.targets import TargetFinder
+from likes_api.votes import Target, TargetKind
+
+DURING_SECONDS = 0.001
+QUESTION = Target(TargetKind.QUESTION, "popular")
+
+
+class Assassin(CommandListener):
+    """Kill the process at the n-th command: a moment after it was sent, or when it is answered."""
+
+    def __init__(self, number: int, when: str) -> None:
+        self.number, self.when = number, when
+
+    def started(self, event: CommandStartedEvent) -> None:
+        print(event.command_name, flush=True)
+        if self.number == 1 and self.when == "during":
+            Timer(DURING_SECONDS, strike).start()
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        if self.number == 1 and self.when == "after":
+            strike()
+        self.number -= 1
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        self.number -= 1
+
+
+def strike() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(uri: str, name: str, number: int, when: str, work: str) -> None:
+    with connect(uri, event_listeners=[Assassin(number, when)]) as client:
+        database = client[name]
+        if work == "move":
+            Mover(database, TargetFinder()).move(QUESTION)
+        else:
+            settlement = Settlement(database)
+            for id_ in settlement.unsettled():
+                moved = settlement.find(id_)
+                assert moved is not None
+                settlement.show(id_, moved)
+                settlement.settle(id_, moved)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5])
