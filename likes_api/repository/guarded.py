@@ -50,6 +50,11 @@ def taking_part(session: ClientSession) -> Iterator[None]:
         _session.reset(token)
 
 
+def in_transaction() -> bool:
+    """Tell whether this is inside of :func:`taking_part`."""
+    return _session.get() is not None
+
+
 def guarded(database: Database) -> Database:
     """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
     if not isinstance(database, pymongo.database.Database) or isinstance(database, _GuardedDatabase):
@@ -82,7 +87,7 @@ class _GuardedCollection(Collection):
         self.circuit = database.circuit
         self._guarded_database = database
 
-    def with_options(self, *args: Any, **kwargs: Any) -> Collection:
+    def with_options(self, *args: Any, **kwargs: Any) -> Collection:  # type: ignore[override]  # documents are of one kind
         """Give a clone with other options, which is guarded as well."""
         return self._guarded_database.get_collection(self.name, **_options_of(super().with_options(*args, **kwargs)))
 

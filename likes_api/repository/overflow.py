@@ -14,7 +14,7 @@ read of a single instant (read concern "snapshot") of an index that holds the fe
 else was measured: ``docs/decisions/0009``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from pymongo.read_concern import ReadConcern
 
 from likes_api.repository import vote_pipeline
 from likes_api.repository.documents import Collection, Database, Document
+from likes_api.repository.guarded import in_transaction
 from likes_api.repository.update_pipeline import OVERFLOW
 from likes_api.votes import Change, Vote
 
@@ -68,6 +69,7 @@ class OverflowVotes:
     """Vote on moved targets, and count."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._votes = votes_of(database)
         self._at_one_instant = self._votes.with_options(read_concern=ReadConcern("snapshot"))
 
@@ -103,17 +105,35 @@ class OverflowVotes:
         """
         rows: dict[ObjectId, Document] = {id_: {} for id_ in targets}
         # `open` and `up`, `down` come from the index; the other two stages look at one document each per target.
-        pipeline: list[Document] = [
+        open_: list[Document] = [
             {"$match": {"open": True, "_id.t": {"$in": list(targets)}}},
             {"$group": {"_id": "$_id.t", "up": {"$sum": "$up"}, "down": {"$sum": "$down"}, "open": {"$sum": 1}}},
-            {"$unionWith": {"coll": collection, "pipeline": _documents(id_field, targets)}},
         ]
+        others = [(collection, _documents(id_field, targets))]
         if voter is not None:
-            pipeline.append({"$unionWith": {"coll": VOTES, "pipeline": _own_votes(targets, voter)}})
-        with self._at_one_instant.aggregate(pipeline, batchSize=3 * len(targets) + 1) as found:
-            for row in found:
-                rows.get(row["_id"], {}).update(row)
+            others.append((VOTES, _own_votes(targets, voter)))
+        for row in self._together(open_, others, most=3 * len(targets)):
+            rows.get(row["_id"], {}).update(row)
         return {id_: _count(row) for id_, row in rows.items() if "document" in row}
+
+    def _together(
+        self, first: list[Document], others: list[tuple[str, list[Document]]], most: int
+    ) -> Iterator[Document]:
+        """Run aggregations at one instant, the first on the votes, in one round trip.
+
+        In a transaction, which is of one instant anyway, MongoDB has no ``$unionWith``: there it takes one each.
+
+        :param most: how many rows there may be, so that all come with the first batch.
+        """
+        if in_transaction():
+            pipelines = [(self._at_one_instant, first)]
+            pipelines += [(self._database[name], pipeline) for name, pipeline in others]
+        else:
+            unions = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in others]
+            pipelines = [(self._at_one_instant, [*first, *unions])]
+        for source, pipeline in pipelines:
+            with source.aggregate(pipeline, batchSize=most + 1) as found:
+                yield from found
 
     def likers(self, id_: ObjectId, own: str, offset: int, limit: int) -> list[str]:
         """List those who like a moved target: ``own`` first if among them, then the others, oldest like first.
