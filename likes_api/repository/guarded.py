@@ -50,11 +50,6 @@ def taking_part(session: ClientSession) -> Iterator[None]:
         _session.reset(token)
 
 
-def in_transaction() -> bool:
-    """Tell whether this is inside of :func:`taking_part`."""
-    return _session.get() is not None
-
-
 def guarded(database: Database) -> Database:
     """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
     if not isinstance(database, pymongo.database.Database) or isinstance(database, _GuardedDatabase):

@@ -51,6 +51,10 @@ class Settlement:
         rows = self._votes.aggregate([{"$match": {"open": True}}, {"$group": {"_id": "$_id.t"}}])
         return [row["_id"] for row in rows]
 
+    def is_crowded(self, id_: ObjectId, crowd: int) -> bool:
+        """Tell whether a set has as many open votes."""
+        return self._votes.count_documents({"open": True, "_id.t": id_}, limit=crowd) >= crowd
+
     def find(self, id_: ObjectId) -> Moved | None:
         """Look up a set's document."""
         found = self._register.find_one({"_id": id_})

@@ -70,8 +70,19 @@ def tally_fields(voter: str | None) -> Expression:
         "liked": {"$literal": False} if voter is None else _holds(_UP, voter),
         "downvoted": {"$literal": False} if voter is None else _holds(_DOWN, voter),
         "voters": {"$add": [{"$size": _voters(_UP)}, {"$size": _voters(_DOWN)}]},
-        f"{OVERFLOW}.id": 1,
-        f"{OVERFLOW}.form": 1,
+        **{f"{OVERFLOW}.{name}": 1 for name in ("id", "form", "up", "down")},
+    }
+
+
+def projected(document: Mapping[str, Any], voter: str) -> Expression:
+    """Work out here what :func:`tally_fields` works out on the server, of a whole document."""
+    liked, disliked = (document.get(half.array) or [] for half in (_UP, _DOWN))
+    return {
+        "upvotes": document.get("upvotes") or 0,
+        "downvotes": document.get("downvotes") or 0,
+        "liked": voter in liked,
+        "downvoted": voter in disliked,
+        "voters": len(liked) + len(disliked),
     }
 
 

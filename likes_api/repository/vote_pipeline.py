@@ -4,6 +4,8 @@ They mirror :class:`likes_api.votes.Change`: the server applies to what it holds
 held before. Source: MongoDB manual, "Updates with Aggregation Pipeline".
 """
 
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from likes_api.votes import Change, Vote
@@ -17,30 +19,36 @@ NOW: Expression = {"$multiply": [{"$toLong": "$$NOW"}, 1000]}
 OPEN_FIELDS = ("open", "up", "down")
 
 
+@cache
 def cast(change: Change) -> list[Expression]:
     """Change the vote, and note by how much the counts change; a vote that stands already leaves all as it is."""
-    held = {"$ifNull": ["$vote", None]}
-    cases = [(before, change.after(before)) for before in (None, *Vote)]
-    moving = [(before, after) for before, after in cases if before is not after]
+    after = {held: change.after(held) for held in (None, *Vote)}
+    moves = {held: after[held] is not held for held in after}
 
-    def pick(values: list[Any], otherwise: Any) -> Expression:
-        branches = [
-            {"case": {"$eq": [held, _literal(before)]}, "then": value}
-            for (before, _), value in zip(moving, values, strict=True)
-        ]
-        return {"$switch": {"branches": branches, "default": otherwise}}
+    def pick(field: str, value: Callable[[Vote | None], Any]) -> Any:
+        return _by_vote({held: value(held) if moves[held] else f"${field}" for held in after})
 
     fields: Expression = {
-        "vote": pick(["$$REMOVE" if after is None else after.value for _, after in moving], "$vote"),
-        "place": pick(["$$REMOVE" if after is None else NOW for _, after in moving], "$place"),
-        "open": pick([True for _ in moving], "$open"),
+        "vote": pick("vote", lambda held: _word(after[held]) or "$$REMOVE"),
+        "place": pick("place", lambda held: NOW if after[held] else "$$REMOVE"),
+        "open": pick("open", lambda _: True),
     }
     for vote in Vote:
-        so_far = {"$ifNull": [f"${vote.value}", 0]}
-        steps = [(after is vote) - (before is vote) for before, after in moving]
-        fields[vote.value] = pick([{"$add": [so_far, step]} for step in steps], f"${vote.value}")
+        steps = {held: (after[held] is vote) - (held is vote) for held in after}
+        moved = {"$add": [{"$ifNull": [f"${vote}", 0]}, _by_vote(steps)]}
+        fields[vote.value] = pick(vote, lambda _, moved=moved: moved)  # type: ignore[misc]
     return [{"$set": fields}]
 
 
-def _literal(vote: Vote | None) -> str | None:
+def _by_vote(values: Mapping[Vote | None, Any]) -> Any:
+    """Choose by the vote that is held; what most of them have in common goes without a question."""
+    common = max(values.values(), key=list(values.values()).count)
+    chosen = common
+    for held, value in values.items():
+        if value != common:
+            chosen = {"$cond": [{"$eq": [{"$ifNull": ["$vote", None]}, _word(held)]}, value, chosen]}
+    return chosen
+
+
+def _word(vote: Vote | None) -> str | None:
     return None if vote is None else vote.value

@@ -11,6 +11,8 @@ Why one pipeline update and not a chain of add, remove and switch updates: see `
 
 import time
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
@@ -18,7 +20,7 @@ from pymongo import ReturnDocument
 
 from likes_api.repository import update_pipeline
 from likes_api.repository.documents import Collection, Database, Document
-from likes_api.repository.overflow import Count, OverflowVotes
+from likes_api.repository.overflow import OverflowVotes
 from likes_api.repository.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.repository.update_pipeline import OVERFLOW, Form
 from likes_api.repository.upkeep import Upkeep
@@ -93,11 +95,9 @@ class VoteRepository:
 
         :raises TargetNotFound: there is no such target.
         """
-        if id_ := self._moved.get(target):
-            counts = self._count(target.kind, {id_: self._finder.keys(target.kind, target.id)}, voter)
-            if id_ in counts:
-                return _tally_of(target.kind, counts[id_])
-            self._moved.pop(target, None)
+        id_ = self._moved.get(target)
+        if id_ is not None and (counted := self._count(target, id_, voter)):
+            return counted
         for tally in self.tallies(target.kind, [target.id], voter).values():
             return tally
         raise TargetNotFound(target)
@@ -106,25 +106,22 @@ class VoteRepository:
         """Read many targets of one kind in one round trip; ids that do not exist are left out.
 
         An aggregation, because the voter's place in the arrays is worked out by the server: the arrays stay there.
-        A second round trip counts those that are moved, all together.
+        A second one where this process learns that some are moved: it counts those, all together.
         """
-        field = self._finder.id_field(kind)
-        keys = {key: id_ for id_ in ids for key in self._finder.keys(kind, id_)}
-        pipeline = [
-            {"$match": {field: {"$in": list(keys)}}},
-            {"$project": {"_id": 0, "key": f"${field}", **_fields(kind, voter)}},
-        ]
+        targets = {key: Target(kind, id_) for id_ in ids for key in self._finder.keys(kind, id_)}
+        known = {self._moved[target] for target in targets.values() if target in self._moved}
         tallies: dict[str, Tally] = {}
-        moved: dict[ObjectId, str] = {}
-        # Room for all in the first batch (of 101 by default), and for one more, or the server would not know the end.
-        for found in self._collection(kind).aggregate(pipeline, batchSize=len(keys) + 1):
-            tallies[keys[found["key"]]] = _tally(found)
-            if id_ := _moved_to(found):
-                moved[id_] = keys[found["key"]]
-        if moved:
-            sets = {id_: self._finder.keys(kind, key) for id_, key in moved.items()}
-            counts = self._count(kind, sets, voter)
-            tallies |= {moved[id_]: _tally_of(kind, count) for id_, count in counts.items()}
+        late: dict[Any, ObjectId] = {}
+        for found in self._read(kind, list(targets), known, voter):
+            target, id_ = targets[found["key"]], _moved_to(found)
+            if id_ is None or id_ in known:
+                tallies[target.id] = _tally(found)
+            else:
+                late[found["key"]] = self._remember(target, id_)
+        # Moved from here to there between the two, or deleted and made anew: then the first look was as good.
+        if late:
+            for found in self._read(kind, list(late), set(late.values()), voter):
+                tallies[targets[found["key"]].id] = _tally(found)
         return tallies
 
     def _vote(
@@ -145,11 +142,9 @@ class VoteRepository:
                     return _tally(found), True
                 id_ = self._remember(target, state["id"])
             before = self._overflow.cast(id_, voter, change)
-            count = self._count(target.kind, {id_: self._finder.keys(target.kind, target.id)}).get(id_)
-            if count is not None:
-                own = change.after(before)
-                return _tally_of(target.kind, count, own), own is not before
-            self._moved.pop(target, None)
+            own = change.after(before)
+            if counted := self._count(target, id_):
+                return replace(counted, own=own), own is not before
 
     def _update(self, target: Target, voter: str, condition: Document, pipeline: list[Document]) -> Document | None:
         """Vote in the target's document, unless it is frozen; return what came of it, or ``None`` if it missed.
@@ -164,18 +159,38 @@ class VoteRepository:
         )
         if found is None and not condition:
             raise TargetNotFound(target)
-        if found is not None and self._upkeep is not None:
+        if found is None:
+            return None
+        if "liked" not in found:
+            # The answer to the driver's retry of an update that had been applied is the whole document: the server
+            # keeps that to answer with, and leaves out the projection (MongoDB 6.0.5).
+            found |= update_pipeline.projected(found, voter)
+        if self._upkeep is not None:
             self._upkeep.counted(target, found["voters"])
         return found
 
-    def _count(
-        self, kind: TargetKind, sets: Mapping[ObjectId, list[Any]], voter: str | None = None
-    ) -> dict[ObjectId, Count]:
-        counts = self._overflow.count(COLLECTIONS[kind], self._finder.id_field(kind), sets, voter)
+    def _count(self, target: Target, id_: ObjectId, voter: str | None = None) -> Tally | None:
+        """Count one moved target's votes; ``None``, and forget the set, if it is the target's no more."""
+        match, targets = self._finder.filter(target), self._collection(target.kind)
+        found = self._overflow.read_one(targets, match, _own_fields(target.kind), id_, voter)
+        if found is None:
+            self._moved.pop(target, None)
+            return None
         if self._upkeep is not None:
-            for id_, count in counts.items():
-                self._upkeep.voted(id_, count.open)
-        return counts
+            self._upkeep.voted(id_, found["open"])
+        return _tally(found)
+
+    def _read(
+        self, kind: TargetKind, keys: list[str | ObjectId], sets: AbstractSet[ObjectId], voter: str | None = None
+    ) -> list[Document]:
+        field = self._finder.id_field(kind)
+        fields = {"key": f"${field}", **_fields(kind, voter)}
+        read = self._overflow.read(self._collection(kind), {field: {"$in": keys}}, fields, sets, voter)
+        if self._upkeep is not None:
+            for found in read:
+                if "open" in found:
+                    self._upkeep.voted(found[OVERFLOW]["id"], found["open"])
+        return read
 
     def _wait(self, target: Target, id_: ObjectId, since: dict[ObjectId, float]) -> None:
         """Wait a little for a sealed target; break a seal that lasts, and the move with it."""
@@ -197,8 +212,12 @@ class VoteRepository:
 
 
 def _fields(kind: TargetKind, voter: str | None) -> Document:
+    return update_pipeline.tally_fields(voter) | _own_fields(kind)
+
+
+def _own_fields(kind: TargetKind) -> Document:
     # Only an entry's boost is ours; in a host's documents a field of that name may mean anything.
-    return update_pipeline.tally_fields(voter) | ({"boost": 1} if kind is TargetKind.ENTRY else {})
+    return {"boost": 1} if kind is TargetKind.ENTRY else {}
 
 
 def _moved_to(found: Document) -> ObjectId | None:
@@ -209,8 +228,3 @@ def _moved_to(found: Document) -> ObjectId | None:
 def _tally(found: Mapping[str, Any]) -> Tally:
     own = Vote.UP if found["liked"] else Vote.DOWN if found["downvoted"] else None
     return Tally(max(0, int(found["upvotes"])), max(0, int(found["downvotes"])), own, int(found.get("boost") or 0))
-
-
-def _tally_of(kind: TargetKind, count: Count, own: Vote | None = None) -> Tally:
-    boost = count.document.get("boost") if kind is TargetKind.ENTRY else None
-    return Tally(count.upvotes, count.downvotes, own or count.own, int(boost or 0))

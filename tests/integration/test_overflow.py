@@ -106,7 +106,6 @@ def test_toggle_costs_two_round_trips_when_the_target_is_known_to_be_moved(
 def test_set_and_clear_cost_two_round_trips_whether_they_change_anything_or_not(
     repository: VoteRepository, counted: CountedCommands, voter: str
 ) -> None:
-    repository.tally(QUESTION)
     with counted.during() as names:
         repository.clear(QUESTION, "nobody")
     assert names == COLD
@@ -126,22 +125,25 @@ def test_tally_costs_one_round_trip_once_the_target_is_known_to_be_moved(
     with counted.during() as names:
         assert repository.tally(QUESTION, "ada") == Tally(3, 1, UP)
     assert names == ["aggregate", "aggregate"]
-    repository.toggle(QUESTION, "eve", UP)
+    with counted.during() as names:
+        repository.toggle(QUESTION, "eve", UP)
+    assert names == WARM
     with counted.during() as names:
         assert repository.tally(QUESTION, "dan") == Tally(4, 1, DOWN)
     assert names == ["aggregate"]
 
 
-def test_tallies_cost_two_round_trips_when_some_targets_are_moved(
+def test_tallies_cost_two_round_trips_when_some_targets_are_moved_and_one_once_that_is_known(
     repository: VoteRepository, database: Database, counted: CountedCommands
 ) -> None:
     database["questions"].insert_many([{"_id": f"q_{number}"} | SOUND for number in range(50)])
     for number in range(5):
         move(database, Target(TargetKind.QUESTION, f"q_{number}"))
     ids = [f"q_{number}" for number in range(50)]
-    with counted.during() as names:
-        assert repository.tallies(TargetKind.QUESTION, ids, "ada") == dict.fromkeys(ids, Tally(3, 1, UP))
-    assert names == ["aggregate", "aggregate"]
+    for expected in (["aggregate", "aggregate"], ["aggregate"]):
+        with counted.during() as names:
+            assert repository.tallies(TargetKind.QUESTION, ids, "ada") == dict.fromkeys(ids, Tally(3, 1, UP))
+        assert names == expected
 
 
 def test_vote_costs_one_round_trip_when_the_target_is_small_though_it_could_be_moved(

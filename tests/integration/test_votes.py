@@ -1,6 +1,8 @@
 """The vote repository on the real server, and what each vote costs there."""
 
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import bson
 import pytest
@@ -8,12 +10,13 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from likes_api.repository.client import connect
-from likes_api.repository.documents import Database, Document
+from likes_api.repository.documents import Collection, Database, Document
 from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
 from tests.support.commands import CountedCommands
 from tests.support.documents import emptied_afterwards, named_database
+from tests.support.moved import move
 from tests.support.vote_suite import QUESTION, VoteRepositorySuite, before
 
 UP, DOWN = Vote.UP, Vote.DOWN
@@ -135,3 +138,43 @@ def test_arrays_stay_on_the_server_when_votes_are_answered(mongod: EmbeddedMongo
         sizes = [len(bson.encode(reply)) for reply in answers.replies]
     assert len(sizes) == 4
     assert max(sizes) < 1_000
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("current", [None, UP, DOWN])
+def test_vote_is_answered_alike_when_the_driver_repeats_it_because_the_answer_was_lost(
+    mongod: EmbeddedMongod, database: Database, monkeypatch: pytest.MonkeyPatch, current: Vote | None, moved: bool
+) -> None:
+    """The server answers a repeated update from what it kept, which is not what it answered at first."""
+    database["questions"].insert_one({"_id": QUESTION.id} | before(current))
+    if moved:
+        move(database, QUESTION)
+    expected = {None: Tally(3, 1, UP), UP: Tally(2, 1, None), DOWN: Tally(3, 1, UP)}[current]
+
+    numbers, repetitions = count(1_000), []
+
+    def repeated(collection: Collection, filter_: Document, update: list[Document], **options: Any) -> Document | None:
+        command = {
+            "findAndModify": collection.name,
+            "query": filter_,
+            "update": update,
+            "fields": options["projection"],
+            "new": options["return_document"],
+            "upsert": options.get("upsert", False),
+            "txnNumber": bson.Int64(next(numbers)),
+        }
+        with collection.database.client.start_session() as session:
+            collection.database.command(command, session=session)
+            reply = collection.database.command(command, session=session)
+        repetitions.append("retriedStmtId" in reply)
+        value: Document | None = reply["value"]
+        return value
+
+    monkeypatch.setattr("pymongo.collection.Collection.find_one_and_update", repeated)
+    # A client of its own, because a session that has seen such a number takes no lower one from the driver.
+    with connect(mongod.uri) as client:
+        votes = VoteRepository(client[database.name])
+        assert votes.toggle(QUESTION, "ada", UP) == expected
+        assert votes.tally(QUESTION, "ada") == expected
+    # The first update of a moved target changes nothing, so that it is simply done again.
+    assert repetitions == ([False, True] if moved else [True])

@@ -4,7 +4,7 @@ from likes_api.repository.documents import Database, Document
 from likes_api.repository.moving import Mover
 from likes_api.repository.overflow import VOTES, OverflowVotes
 from likes_api.repository.targets import COLLECTIONS, TargetFinder
-from likes_api.repository.update_pipeline import OVERFLOW
+from likes_api.repository.update_pipeline import OVERFLOW, tally_fields
 from likes_api.votes import Target
 
 
@@ -22,9 +22,9 @@ def reassembled(database: Database, target: Target) -> Document:
         return found
     assert (found["likedBy"], found["dislikedBy"]) == ([], [])
     votes = list(database[VOTES].find({"_id.t": state["id"]}).sort([("place", 1), ("_id.v", 1)]))
-    count = OverflowVotes(database).count(targets.name, "_id", {state["id"]: [target.id]})[state["id"]]
+    (count,) = OverflowVotes(database).read(targets, {"_id": target.id}, tally_fields(None), {state["id"]})
     arrays = {
         array: [each["_id"]["v"] for each in votes if each.get("vote") == vote]
         for array, vote in (("likedBy", "up"), ("dislikedBy", "down"))
     }
-    return found | arrays | {"upvotes": count.upvotes, "downvotes": count.downvotes}
+    return found | arrays | {"upvotes": count["upvotes"], "downvotes": count["downvotes"]}

@@ -130,6 +130,17 @@ def test_lines_are_put_in_batches_when_there_are_many(monkeypatch: pytest.Monkey
     assert [len(batch) for batch in shelf.batches] == [3, 3, 1]
 
 
+def test_long_line_is_a_batch_of_its_own_when_a_batch_may_hold_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ndjson, "BATCH_BYTES", 100)
+    shelf = Shelf()
+    lines = [
+        json.dumps({"kind": "question", "id": f"q{number}", "likedBy": ["ada"] * voters}).encode()
+        for number, voters in enumerate([0, 0, 1, 0, 0])
+    ]
+    lines[2] += b" " * 100
+    assert [done for done, _ in import_lines(lines, shelf)] == [2, 3, 5]
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_one_record_one_reason_or_a_blank_line(line: bytes) -> None:
     records, faults = load(line)
