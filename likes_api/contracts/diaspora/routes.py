@@ -53,7 +53,7 @@ def create_blueprint(
 
     @blueprint.post(_ON_POST)
     @blueprint.post(_ON_COMMENT)
-    def like(post_guid: str, comment_guid: str | None = None) -> tuple[str, int]:
+    def like(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             if admitted.post.ignores_reader:
                 liked = votes.tally(admitted.target, admitted.person).liked
@@ -62,17 +62,17 @@ def create_blueprint(
             if not changed:
                 raise errors.already_liked()
             metrics.count_vote(blueprint.name, Action.LIKED)
-        return "", 204
+        return _no_content()
 
     @blueprint.delete(_ON_POST)
     @blueprint.delete(_ON_COMMENT)
-    def unlike(post_guid: str, comment_guid: str | None = None) -> tuple[str, int]:
+    def unlike(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             _, changed = votes.clear(admitted.target, admitted.person, Vote.UP)
             if not changed:
                 raise errors.not_liked()
             metrics.count_vote(blueprint.name, Action.UNLIKED)
-        return "", 204
+        return _no_content()
 
     return blueprint
 
@@ -149,6 +149,12 @@ def _answer(body: list[schemas.Like], page: paging.Page, *, following: bool, pre
         answer.headers["Link"] = link
     # It depends on the person, and its URL may hold a token (RFC 6750, section 2.3).
     answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def _no_content() -> Response:
+    answer = Response(status=204)
+    del answer.headers["Content-Type"]  # there is none to have a type
     return answer
 
 
