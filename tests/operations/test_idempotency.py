@@ -14,7 +14,6 @@ from uuid import uuid4
 import pytest
 import requests
 from flask import Flask
-from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from likes_api.app import create_app
@@ -25,7 +24,7 @@ from likes_api.repository.guarded import guarded
 from likes_api.repository.idempotency import COLLECTION, IdempotencyRepository, RequestKey
 from likes_api.repository.schema import ensure_indexes
 from tests.support.commands import CountedCommands
-from tests.support.documents import all_faults, emptied_afterwards, named_database
+from tests.support.documents import all_faults, emptied_afterwards
 from tests.support.qa_votes import BALLOT, URL, post, session_of
 from tests.support.server import started_server
 from tests.support.settings import NEXTAUTH_SECRET, settings
@@ -33,12 +32,6 @@ from tests.support.simple_likes import Visitor
 
 KEY = "Idempotency-Key"
 UUID = "8e03978e-40d5-43e8-bc93-6894a57f9324"
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture
