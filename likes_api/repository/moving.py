@@ -139,7 +139,7 @@ class _Move:
         if not self._step(self._own(Form.SEALED), Form.MOVED, ahead, fields):
             return False
         # Those who were noted and have no vote.
-        self._votes.delete_many({"_id.t": self._id, "vote": None, "open": None})
+        self._votes.delete_many(overflow.without_vote(self._id))
         return True
 
     def _own(self, form: Form) -> Document:

@@ -177,6 +177,11 @@ def key(id_: ObjectId, voter: str) -> Document:
     return {"t": id_, "v": voter}
 
 
+def without_vote(id_: ObjectId) -> Document:
+    """Make the filter for settled documents of voters who took back their vote: they say nothing any more."""
+    return {"_id.t": id_, "vote": None, "open": None}
+
+
 def _counted(document: Document, sums: dict[ObjectId, Document]) -> Document:
     state = document.get(OVERFLOW) or {}
     if state.get("id") not in sums:

@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from likes_api.repository.documents import Database, Document
-from likes_api.repository.overflow import votes_of
+from likes_api.repository.overflow import votes_of, without_vote
 from likes_api.repository.update_pipeline import OVERFLOW
 from likes_api.repository.vote_pipeline import OPEN_FIELDS
 
@@ -117,17 +117,12 @@ class Settlement:
             raise
 
     def _settle(self, id_: ObjectId, moved: Moved, batch: int, session: ClientSession) -> int:
-        fields = {"vote": 1, "up": 1, "down": 1}
+        fields = {"up": 1, "down": 1}
         found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch))
         if not found:
             return 0
-        standing = [each["_id"] for each in found if "vote" in each]
-        gone = [each["_id"] for each in found if "vote" not in each]
-        if standing:
-            closed = {"$unset": dict.fromkeys(OPEN_FIELDS, "")}
-            self._votes.update_many({"_id": {"$in": standing}}, closed, session=session)
-        if gone:
-            self._votes.delete_many({"_id": {"$in": gone}}, session=session)
+        closed = {"$unset": dict.fromkeys(OPEN_FIELDS, "")}
+        self._votes.update_many({"_id": {"$in": [each["_id"] for each in found]}}, closed, session=session)
         # Last, so that the target's own document is held for the shortest time.
         steps = {f"{OVERFLOW}.{up}": -sum(each[up] for each in found) for _, up in _COUNTERS}
         done = self._database[moved.collection].update_one(
@@ -137,6 +132,10 @@ class Settlement:
             session.abort_transaction()
             return 0
         return len(found)
+
+    def forget(self, id_: ObjectId) -> None:
+        """Delete the documents of those who have no vote any more; it costs more than the rest, and is in no hurry."""
+        self._votes.delete_many(without_vote(id_))
 
     def abandon_lost_transactions(self) -> None:
         """End transactions of ours whose process was killed: MongoDB itself would hold their documents for a minute.

@@ -10,9 +10,10 @@ Why one pipeline update and not a chain of add, remove and switch updates: see `
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -61,7 +62,7 @@ class VoteRepository:
         :raises TargetNotFound: there is no such target.
         """
         change = Change(vote, toggles=True)
-        return self._vote(target, voter, change, {}, update_pipeline.toggle(voter, vote))[0]
+        return self._vote(target, voter, change, {}, partial(update_pipeline.toggle, voter, vote))[0]
 
     def set(self, target: Target, voter: str, vote: Vote) -> tuple[Tally, bool]:
         """Make ``vote`` the voter's vote; tell the tally and whether that changed anything.
@@ -72,7 +73,8 @@ class VoteRepository:
         :raises TargetNotFound: there is no such target.
         """
         mine = "likedBy" if vote is Vote.UP else "dislikedBy"
-        return self._vote(target, voter, Change(vote), {mine: {"$ne": voter}}, update_pipeline.put(voter, vote))
+        update = partial(update_pipeline.put, voter, vote)
+        return self._vote(target, voter, Change(vote), {mine: {"$ne": voter}}, update)
 
     def clear(self, target: Target, voter: str, only: Vote | None = None) -> tuple[Tally, bool]:
         """Take back whatever the voter voted; tell the tally and whether that changed anything.
@@ -86,7 +88,7 @@ class VoteRepository:
         voted: list[Document] = [{array: voter} for vote, array in arrays.items() if only in (None, vote)]
         voted.append({f"{OVERFLOW}.form": {"$in": [Form.SEALED.value, Form.MOVED.value]}})
         change = Change(None, only=only)
-        return self._vote(target, voter, change, {"$or": voted}, update_pipeline.put(voter, None))
+        return self._vote(target, voter, change, {"$or": voted}, partial(update_pipeline.put, voter, None))
 
     def tally(self, target: Target, voter: str | None = None) -> Tally:
         """Read a target's counts, and ``voter``'s own vote, in one round trip.
@@ -125,13 +127,18 @@ class VoteRepository:
         return tallies
 
     def _vote(
-        self, target: Target, voter: str, change: Change, condition: Document, pipeline: list[Document]
+        self, target: Target, voter: str, change: Change, condition: Document, update: Callable[[], list[Document]]
     ) -> tuple[Tally, bool]:
+        """Vote where the target's votes are.
+
+        :param condition: what the arrays must be like for the vote to change anything.
+        :param update: makes the update of the arrays; targets that are known to be moved do without.
+        """
         sealed_since: dict[ObjectId, float] = {}
         while True:
             id_ = self._moved.get(target)
             if id_ is None:
-                found = self._update(target, voter, condition, pipeline)
+                found = self._update(target, voter, condition, update())
                 if found is None:
                     return self.tally(target, voter), False
                 state = found.get(OVERFLOW) or {}
