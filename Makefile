@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
-SOURCES := likes_api config wsgi.py tests bench
+SOURCES := likes_api config wsgi.py tests bench faults
 
-.PHONY: run test check format bench system-run system-test clean
+.PHONY: run test check format bench faults system-run system-check system-test clean
 
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
@@ -13,11 +13,14 @@ run: system-run $(RUNTIME)
 test: system-test $(DEVELOPMENT)
 	$(BIN)/python -m pytest
 
-check: $(DEVELOPMENT)
+check: system-check $(DEVELOPMENT)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	promtool check rules docs/operations/alerts.yml
+	promtool test rules docs/operations/alerts_test.yml
+	$(BIN)/python scripts/audit
 
 format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -26,14 +29,20 @@ format: $(DEVELOPMENT)
 bench: system-test $(DEVELOPMENT)
 	$(BIN)/python -m bench
 
+# Kill, freeze and restart what the service is made of, under load, for about three minutes.
+faults: system-test $(DEVELOPMENT)
+	$(BIN)/python -m faults
+
 clean:
 	rm -rf .venv var
 
 # What the embedded MongoDB needs of Debian, and what tests and benchmarks need besides.
 system-run:
 	./scripts/system-packages libcurl4
+system-check:
+	./scripts/system-packages prometheus
 system-test:
-	./scripts/system-packages libcurl4 curl chromium wrk redis-server
+	./scripts/system-packages libcurl4 curl chromium wrk redis-server nginx-light openssl prometheus
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'

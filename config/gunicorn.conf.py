@@ -1,12 +1,15 @@
 """gunicorn for real traffic. Each worker makes its own database client, because nothing is preloaded."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
 from config.logging import CONFIGURATION
 from config.settings import Settings, SettingsError
+from likes_api import metrics_files
 
 try:
     _settings = Settings.from_environment(database_required=True)
@@ -20,16 +23,29 @@ workers = _settings.workers
 worker_class = "likes_api.http.worker.BalancedThreadWorker"
 threads = _settings.threads
 
-# Longer than a browser or an nginx upstream waits between two requests of one page.
+# Longer than deploy/nginx.conf keeps an idle connection to us (15 s): where the one who asks also closes, no request
+# meets a connection that is being closed.
 keepalive = 20
-# A request takes at most 3.5 s (CONTRACTS.md); a worker that is silent for 30 s is stuck.
+# Each is a file descriptor, of which a process has 1,024 where nobody raised the limit; the rest is for the database.
+worker_connections = 900
+# A request takes at most 3.5 s (CONTRACTS.md); a worker whose main loop is silent for 30 s is stuck.
 timeout = 30
+# Three times what a request takes. systemd (deploy/likes-api.service) and `likes-api run` wait longer than this.
 graceful_timeout = 10
+# Workers are not replaced after so many requests: we know of no leak (docs/operations). To have it nevertheless:
+# GUNICORN_CMD_ARGS="--max-requests 200000 --max-requests-jitter 50000", the jitter so that they do not go together.
+max_requests = 0
 
-# A session cookie in three chunks of 4 kB is one header line of 12 kB; the default of 8,190 bytes refuses it.
+# A session cookie in three chunks of 4 kB is one header line of 12 kB; the default of 8,190 bytes refuses it. The same
+# as a header buffer of nginx, 16 kB, less the line's end and a little.
 limit_request_field_size = 16_380
+# Browsers send about 20, a chain of proxies some more.
 limit_request_fields = 64
+# Fifty ids of 64 characters in GET /!/simple-likes/status fit in.
 limit_request_line = 4_094
+
+# The C parser (gunicorn_h1c), which requirements.txt pins: a missing one is an error, not a slower server.
+http_parser = "fast"
 
 # X-Forwarded-* are believed by LIKES_TRUSTED_PROXIES alone (werkzeug's ProxyFix), not by gunicorn as well.
 forwarded_allow_ips = ""
@@ -37,8 +53,8 @@ secure_scheme_headers: dict[str, str] = {}
 
 # No control socket: nobody asked for a second way in.
 control_socket_disable = True
-# The heartbeat file on tmpfs: a slow disk must not look like a dead worker.
-worker_tmp_dir = "/dev/shm"
+# The heartbeat file on tmpfs: a slow disk must not look like a dead worker. Where there is none, the usual /tmp.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def pre_request(worker: Worker, req: Request) -> None:
@@ -54,3 +70,28 @@ def pre_request(worker: Worker, req: Request) -> None:
 
 accesslog = None
 logconfig_dict = CONFIGURATION
+
+
+def on_starting(_server: Any) -> None:
+    """Make the directory of the workers' metrics: once in a master's life, not at a reload."""
+    metrics_files.prepare()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Choose, in the master, the files for a worker's metrics."""
+    metrics_files.assign_slot(worker, server.WORKERS.values())
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Use them, in the worker, before it loads the application."""
+    metrics_files.use_slot(worker)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget, in the master, what only a living worker has."""
+    metrics_files.forget_gauges(worker)
+
+
+def on_exit(_server: Any) -> None:
+    """Leave no files."""
+    metrics_files.remove()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -58,6 +59,8 @@ class Settings:
     ratelimit_enabled: bool
     ratelimit_storage_uri: str | None
     limits: Limits
+    metrics_allow: tuple[IPv4Network | IPv6Network, ...]
+    trusted_hosts: tuple[str, ...]
     demo: bool
 
     @classmethod
@@ -88,6 +91,14 @@ class Settings:
 class _CommaSeparated(fields.Field[tuple[str, ...]]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
+
+
+class _Networks(fields.Field[tuple[IPv4Network | IPv6Network, ...]]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+        try:
+            return tuple(ip_network(part.strip()) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            raise ValidationError("Not a list of networks; write them like 10.0.0.0/8,::1/128.") from None
 
 
 class _PathField(fields.Field[Path]):
@@ -128,6 +139,11 @@ def _origins(values: tuple[str, ...]) -> None:
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or value != f"{parts.scheme}://{parts.netloc}" or not parts.netloc:
             raise ValidationError("Not a list of origins; an origin is scheme://host or scheme://host:port.")
+
+
+def _hosts(values: tuple[str, ...]) -> None:
+    if not all(re.fullmatch(r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\]", value) for value in values):
+        raise ValidationError("Not a list of hosts; write them without scheme and port: www.example.com,.example.org")
 
 
 def _secrets(values: tuple[str, ...]) -> None:
@@ -184,4 +200,8 @@ class _SettingsSchema(Schema):
     limit_toggle_entry = fields.String(data_key="LIKES_LIMIT_TOGGLE_ENTRY", load_default="10/minute", validate=_limit)
     limit_status = fields.String(data_key="LIKES_LIMIT_STATUS", load_default="300/minute", validate=_limit)
     limit_qa_vote = fields.String(data_key="LIKES_LIMIT_QA_VOTE", load_default="120/minute", validate=_limit)
+    metrics_allow = _Networks(
+        data_key="LIKES_METRICS_ALLOW", load_default=(ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    )
+    trusted_hosts = _CommaSeparated(data_key="LIKES_TRUSTED_HOSTS", load_default=(), validate=_hosts)
     demo = fields.Boolean(data_key="LIKES_DEMO", load_default=False)

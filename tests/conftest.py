@@ -1,7 +1,6 @@
 """A real MongoDB for the run, a database of its own for each test, and the application on it."""
 
 from collections.abc import Iterator
-from uuid import uuid4
 
 import mongomock
 import pytest
@@ -10,9 +9,11 @@ from pymongo import MongoClient
 
 from likes_api.app import create_app
 from likes_api.repository.client import connect
-from likes_api.repository.documents import Database
+from likes_api.repository.documents import Database, Document
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
 from tests.support import mongomock_gaps
+from tests.support.commands import CountedCommands
+from tests.support.documents import emptied_afterwards, named_database
 from tests.support.settings import settings
 
 mongomock_gaps.install()
@@ -25,17 +26,37 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongod]
 
 
 @pytest.fixture(scope="session")
-def client(mongod: EmbeddedMongod) -> Iterator[MongoClient]:
+def client(mongod: EmbeddedMongod) -> Iterator[MongoClient[Document]]:
     with connect(mongod.uri) as client:
         yield client
 
 
+@pytest.fixture(scope="module")
+def module_database(client: MongoClient[Document]) -> Iterator[Database]:
+    """A database on the real server, for the tests of one module: dropping it takes the server 0.1 s."""
+    with named_database(client) as database:
+        yield database
+
+
 @pytest.fixture
-def database(client: MongoClient) -> Iterator[Database]:
-    """A fresh database on the real server."""
-    name = f"test_{uuid4().hex}"
-    yield client[name]
-    client.drop_database(name)
+def database(module_database: Database) -> Iterator[Database]:
+    """An empty database on the real server."""
+    with emptied_afterwards(module_database):
+        yield module_database
+
+
+@pytest.fixture(scope="module")
+def counted() -> CountedCommands:
+    """The commands that ``watched`` sends."""
+    return CountedCommands()
+
+
+@pytest.fixture(scope="module")
+def watched(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterator[MongoClient[Document]]:
+    """A client whose commands are counted; it has said hello before."""
+    with connect(mongod.uri, event_listeners=[counted]) as client:
+        client.admin.command("ping")
+        yield client
 
 
 @pytest.fixture

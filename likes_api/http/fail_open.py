@@ -7,7 +7,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import TypeVar, cast
 
 from flask import g
@@ -15,6 +14,7 @@ from limits import RateLimitItem
 from limits.storage import MovingWindowSupport, StorageTypes
 from limits.strategies import STRATEGIES, MovingWindowRateLimiter
 
+from likes_api import metrics
 from likes_api.repository.rate_windows import RateWindows, Use, Window
 
 R = TypeVar("R")
@@ -24,23 +24,6 @@ STRATEGY = "fail-open-moving-window"
 PAUSE_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
-
-
-class Counter:
-    """A number that only grows, as a metric does."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self.value = 0
-
-    def inc(self) -> None:
-        """Count one more."""
-        with self._lock:
-            self.value += 1
-
-
-# Requests of this process that went on uncounted, because the storage was away. For /metrics.
-uncounted_requests = Counter()
 
 
 class FailOpenMovingWindow(MovingWindowRateLimiter):
@@ -96,7 +79,7 @@ class FailOpenMovingWindow(MovingWindowRateLimiter):
             except self.storage.base_exceptions as error:
                 self._asleep_until = time.monotonic() + PAUSE_SECONDS
                 log.warning("rate limits are off, their storage fails", extra={"failure": type(error).__name__})
-        uncounted_requests.inc()
+        metrics.count_limiter_failure()
         return otherwise
 
 

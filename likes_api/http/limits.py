@@ -17,12 +17,12 @@ from limits import RateLimitItem, parse_many
 
 from config.settings import Settings
 from likes_api.http.errors import Refused
-from likes_api.http.fail_open import STRATEGY, FailOpenMovingWindow, uncounted_requests
-from likes_api.repository.client import connect
+from likes_api.http.fail_open import STRATEGY, FailOpenMovingWindow
+from likes_api.repository.client import connect, deadline
 from likes_api.repository.documents import Database
 from likes_api.repository.rate_windows import ANSWER_SECONDS, Window
 
-__all__ = ["RateLimits", "Rule", "create", "uncounted_requests"]
+__all__ = ["RateLimits", "Rule", "create"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,6 +86,11 @@ class RateLimits:
         def breached(_: RateLimitExceeded) -> Response:
             wait = _strategy(self._limiter).wait(g.rate_windows)
             return answer(Refused(429, TOO_MANY, {"Retry-After": str(wait)}))
+
+    def answer_within(self, seconds: float) -> bool:
+        """Tell a readiness probe whether the counters' storage answers; another than MongoDB has its own patience."""
+        with deadline(seconds):
+            return not self._limiter.enabled or self._limiter.storage.check()
 
     def _hashed(self, key: Callable[[], str]) -> Callable[[], str]:
         return lambda: self._digest(key())

@@ -26,6 +26,13 @@ def is_foreign(request: Request, allowed: Iterable[str]) -> bool:
     return theirs is None or theirs not in {ours, *map(_endpoint, allowed)}
 
 
+def as_browsers_send_it(origin: str) -> str:
+    """Write a well-formed origin as a browser does: in lower case, without its scheme's own port."""
+    parts = urlsplit(origin.lower())
+    own_port = parts.port == _DEFAULT_PORTS.get(parts.scheme)
+    return f"{parts.scheme}://{parts.netloc.rpartition(':')[0] if own_port else parts.netloc}"
+
+
 def _endpoint(origin: str) -> tuple[str, str | None, int | None] | None:
     try:
         parts = urlsplit(origin)

@@ -1,13 +1,19 @@
 """The connection to MongoDB, and the deadline that every request puts on it."""
 
-from contextlib import AbstractContextManager
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pymongo
 from pymongo import MongoClient
+from pymongo.errors import NotPrimaryError
 
 from likes_api.repository.documents import Database, Document
+from likes_api.repository.monitoring import CommandMetrics, PoolMetrics
 
 # The URI wins over each of these, so an operator can change one without a setting of ours for it.
 _DEFAULTS: dict[str, Any] = {
@@ -20,6 +26,8 @@ _DEFAULTS: dict[str, Any] = {
     "waitQueueTimeoutMS": 1_000,
     "maxIdleTimeMS": 300_000,
 }
+
+_end: ContextVar[float] = ContextVar("end", default=math.inf)
 
 
 def connect(uri: str, **options: Any) -> MongoClient[Document]:
@@ -38,17 +46,36 @@ def connect(uri: str, **options: Any) -> MongoClient[Document]:
     return MongoClient(uri, tz_aware=True, **(defaults | options))
 
 
-def deadline(seconds: float) -> AbstractContextManager[object]:
+def connect_measured(uri: str) -> MongoClient[Document]:
+    """Make a client as :func:`connect` does, whose commands and waits for connections show in the metrics."""
+    return connect(uri, event_listeners=[CommandMetrics(), PoolMetrics()])
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
     """Give all database calls within the block this long together, waiting for a server and retries included.
 
-    Source: PyMongo documentation, ``pymongo.timeout`` (client-side operations timeout).
+    Within another deadline the earlier one counts. Source: PyMongo documentation, ``pymongo.timeout`` (client-side
+    operations timeout).
     """
-    return pymongo.timeout(seconds)
+    token = _end.set(min(_end.get(), time.monotonic() + seconds))
+    try:
+        with pymongo.timeout(seconds):
+            yield
+    finally:
+        _end.reset(token)
+
+
+def seconds_left() -> float:
+    """Tell how long the deadline leaves; infinity where there is none."""
+    return _end.get() - time.monotonic()
 
 
 def ping(database: Database) -> None:
-    """Ask the primary for a sign of life, in one round trip.
+    """Ask for a server that takes writes, in one round trip, past the circuit.
 
-    :raises likes_api.repository.StoreError: there is none.
+    :raises likes_api.repository.StoreError: there is none; ``NotPrimaryError`` where the only one that we may ask
+        (``directConnection``) takes none at the moment.
     """
-    database.command("ping")
+    if not database.client.admin.command("hello")["isWritablePrimary"]:
+        raise NotPrimaryError("the server is no primary")

@@ -1,6 +1,6 @@
 """The indexes of our own collections. Targets are found by ``_id``; a host's collections are its own to index."""
 
-from likes_api.repository import overflow, tokens
+from likes_api.repository import idempotency, overflow, tokens
 from likes_api.repository.documents import Database
 
 
@@ -9,6 +9,7 @@ def ensure_indexes(database: Database) -> None:
 
     :raises likes_api.repository.StoreError: the database is away, or has another index of that name.
     """
-    # Each token names the moment at which it goes.
+    # Each record and each token names the moment at which it goes.
+    database[idempotency.COLLECTION].create_index("expires", expireAfterSeconds=0)
     database[tokens.COLLECTION].create_index("expiresAt", expireAfterSeconds=0)
     overflow.ensure_indexes(database)

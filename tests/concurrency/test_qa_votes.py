@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 
 import pytest
 import requests
-from pymongo import MongoClient
 
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.embedded import EmbeddedMongod
-from tests.support.documents import all_faults, emptied_afterwards, named_database
+from tests.support.documents import all_faults, emptied_afterwards
 from tests.support.qa_votes import URL, session_of
 from tests.support.server import running_server
 from tests.support.settings import NEXTAUTH_SECRET
@@ -34,12 +33,6 @@ TRANSITIONS = {
 }
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def succeeds(pod: Pod, route: Route, post: str, token: str) -> bool:
 def test_like_is_added_with_204_when_there_was_none(pod: Pod, route: Route) -> None:
     set_likers(pod.database, route, [CAROL])
     response = call(pod.app, route, token_of(pod.database))
-    assert (response.status_code, response.data) == (204, b"")
+    assert (response.status_code, response.data, response.content_type) == (204, b"", None)
     assert likers(pod.database, route) == [CAROL, BOB]
 
 
@@ -77,7 +77,7 @@ def test_answer_is_409_and_nothing_changes_when_the_like_exists(pod: Pod, route:
 def test_like_is_taken_back_with_204_when_it_exists(pod: Pod, route: Route) -> None:
     set_likers(pod.database, route, [ALICE, BOB, CAROL])
     response = call(pod.app, route, token_of(pod.database))
-    assert (response.status_code, response.data) == (204, b"")
+    assert (response.status_code, response.data, response.content_type) == (204, b"", None)
     assert likers(pod.database, route) == [ALICE, CAROL]
 
 

@@ -11,23 +11,16 @@ from uuid import uuid4
 import pytest
 from bson import ObjectId
 from flask import Flask
-from pymongo import MongoClient
 
 from likes_api.app import create_app
 from likes_api.repository.client import connect
 from likes_api.repository.documents import Database, Document
-from tests.support.documents import all_faults, emptied_afterwards, named_database, snapshot
+from tests.support.documents import all_faults, emptied_afterwards, snapshot
 from tests.support.nextauth.vectors import Vector, load
 from tests.support.qa_votes import BALLOT, COOKIE, URL, post, session_of
 from tests.support.settings import settings
 
 HEX = "64b7f0c2a1b2c3d4e5f60718"
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture

@@ -13,12 +13,10 @@ from werkzeug.test import TestResponse
 
 from likes_api.app import create_app
 from likes_api.identity.guest import GuestIds
-from likes_api.repository.client import connect
 from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.sessions import SessionRepository
 from tests.support.commands import CountedCommands
-from tests.support.documents import all_faults, emptied_afterwards, named_database, snapshot
+from tests.support.documents import all_faults, emptied_afterwards, snapshot
 from tests.support.settings import SECRET_KEY, settings
 from tests.support.simple_likes import Visitor
 
@@ -29,12 +27,6 @@ ENTRIES = [
     {"_id": "guests", "guest_allowed": True},
     {"_id": "members", "guest_allowed": False},
 ]
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture
@@ -275,17 +267,6 @@ def test_answer_is_the_first_error_in_the_contracts_order_when_a_request_has_fau
 
 
 # -- Cost
-
-
-@pytest.fixture(scope="module")
-def counted() -> CountedCommands:
-    return CountedCommands()
-
-
-@pytest.fixture(scope="module")
-def watched(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterator[MongoClient[Document]]:
-    with connect(mongod.uri, event_listeners=[counted]) as client:
-        yield client
 
 
 @pytest.fixture

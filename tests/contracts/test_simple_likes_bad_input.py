@@ -5,22 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from pymongo import MongoClient
 
 from likes_api.app import create_app
 from likes_api.repository.client import connect
-from likes_api.repository.documents import Database, Document
-from tests.support.documents import emptied_afterwards, named_database, snapshot
+from likes_api.repository.documents import Database
+from tests.support.documents import emptied_afterwards, snapshot
 from tests.support.settings import settings
 from tests.support.simple_likes import PREFIX, Visitor
 
 REASONS = {400: "Invalid request", 404: "Content not found"}
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.documents import all_faults, emptied_afterwards, named_database
+from tests.support.documents import all_faults, emptied_afterwards
 from tests.support.qa_votes import session_of
 from tests.support.redis import running_redis
 from tests.support.server import Server, running_server, started_server
@@ -22,12 +22,6 @@ from tests.support.settings import NEXTAUTH_SECRET
 from tests.support.simple_likes import PREFIX
 
 UNLIMITED = {f"LIKES_LIMIT_TOGGLE_{name}": "100000/minute" for name in ("ADDRESS", "BURST", "USER", "ENTRY")}
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture

@@ -332,3 +332,19 @@ def test_mongod_runs_as_its_owner_when_that_is_an_ordinary_user(
     user, mongods_user, notes = run.stdout.split()
     assert user == mongods_user != "0"
     assert notes == "1"
+
+
+def test_a_copy_of_the_stopped_directory_holds_all_votes_when_it_is_started_elsewhere(
+    binary: Path, tmp_path: Path
+) -> None:
+    """What docs/operations/README.md tells to do for a backup of the embedded data, and to restore it."""
+    with EmbeddedMongod(binary, tmp_path / "var") as mongod:
+        write(mongod.uri)
+    shutil.copytree(tmp_path / "var", tmp_path / "backup", symlinks=True)
+    with EmbeddedMongod(binary, tmp_path / "var") as mongod:
+        write(mongod.uri)
+        assert count(mongod.uri) == 2
+        with EmbeddedMongod(binary, tmp_path / "backup") as restored:
+            assert count(restored.uri) == 1
+            write(restored.uri)
+            assert count(restored.uri) == 2

@@ -10,9 +10,7 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
-from likes_api.repository.client import connect
 from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.listing import ListingRepository, Voters
 from likes_api.repository.moving import Mover
 from likes_api.repository.settling import Settlement
@@ -22,7 +20,6 @@ from likes_api.repository.upkeep import Upkeep
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
 from tests.support.commands import CountedCommands
-from tests.support.documents import emptied_afterwards, named_database
 from tests.support.moved import move, reassembled
 
 UP, DOWN = Vote.UP, Vote.DOWN
@@ -30,30 +27,6 @@ QUESTION = Target(TargetKind.QUESTION, "q")
 SOUND = {"upvotes": 3, "downvotes": 1, "likedBy": ["ada", "bob", "carol"], "dislikedBy": ["dan"]}
 COLD = ["findAndModify", "findAndModify", "aggregate"]
 WARM = ["findAndModify", "aggregate"]
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
-
-
-@pytest.fixture
-def database(module_database: Database) -> Iterator[Database]:
-    with emptied_afterwards(module_database):
-        yield module_database
-
-
-@pytest.fixture(scope="module")
-def counted() -> CountedCommands:
-    return CountedCommands()
-
-
-@pytest.fixture(scope="module")
-def watched(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterator[MongoClient[Document]]:
-    with connect(mongod.uri, event_listeners=[counted]) as client:
-        client.admin.command("ping")
-        yield client
 
 
 @pytest.fixture

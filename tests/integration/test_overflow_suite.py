@@ -1,28 +1,12 @@
 """All that votes do in a target's document, they do on a moved target as well."""
 
-from collections.abc import Iterator
-
 import pytest
-from pymongo import MongoClient
 
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Tally, Target, Vote
-from tests.support.documents import emptied_afterwards, named_database
 from tests.support.moved import move, reassembled
 from tests.support.vote_suite import QUESTION, VoteRepositorySuite
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
-
-
-@pytest.fixture
-def database(module_database: Database) -> Iterator[Database]:
-    with emptied_afterwards(module_database):
-        yield module_database
 
 
 class TestVotesOnMovedTargets(VoteRepositorySuite):

@@ -14,12 +14,7 @@ from likes_api.repository.documents import Database, Document
 from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.rate_windows import ANSWER_SECONDS, COLLECTION, RateWindows, Use, Window
 from tests.support.commands import CountedCommands
-from tests.support.documents import emptied_afterwards, named_database
-
-
-@pytest.fixture(scope="module")
-def counted() -> CountedCommands:
-    return CountedCommands()
+from tests.support.documents import named_database
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +22,6 @@ def module_database(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterato
     with connect(mongod.uri, event_listeners=[counted]) as client, named_database(client) as database:
         RateWindows("", database=database).acquire_entry("first", 1, 1)
         yield database
-
-
-@pytest.fixture
-def database(module_database: Database) -> Iterator[Database]:
-    with emptied_afterwards(module_database):
-        yield module_database
 
 
 @pytest.fixture

@@ -7,27 +7,20 @@ from hashlib import sha256
 
 import pytest
 from click.testing import CliRunner, Result
-from pymongo import MongoClient
 
 from likes_api.cli import main
 from likes_api.deployment import ensure_indexes_meanwhile
 from likes_api.identity.bearer import Scope
-from likes_api.repository.documents import Database, Document
+from likes_api.repository.documents import Database
 from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.schema import ensure_indexes
 from likes_api.repository.tokens import COLLECTION, Grant, TokenRepository, UnknownPerson
-from tests.support.documents import emptied_afterwards, named_database, snapshot
+from tests.support.documents import emptied_afterwards, snapshot
 from tests.support.settings import settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BOTH = ("public:read", "interactions")
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The vote repository on the real server, and what each vote costs there."""
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -15,7 +14,6 @@ from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
 from tests.support.commands import CountedCommands
-from tests.support.documents import emptied_afterwards, named_database
 from tests.support.moved import move
 from tests.support.vote_suite import QUESTION, VoteRepositorySuite, before
 
@@ -24,30 +22,6 @@ UP, DOWN = Vote.UP, Vote.DOWN
 
 class TestVotesOnMongoDB(VoteRepositorySuite):
     """Everything, without gaps; the fixture ``database`` is the real one."""
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
-
-
-@pytest.fixture
-def database(module_database: Database) -> Iterator[Database]:
-    with emptied_afterwards(module_database):
-        yield module_database
-
-
-@pytest.fixture(scope="module")
-def counted() -> CountedCommands:
-    return CountedCommands()
-
-
-@pytest.fixture(scope="module")
-def watched(mongod: EmbeddedMongod, counted: CountedCommands) -> Iterator[MongoClient[Document]]:
-    with connect(mongod.uri, event_listeners=[counted]) as client:
-        client.admin.command("ping")
-        yield client
 
 
 @pytest.fixture

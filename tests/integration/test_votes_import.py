@@ -1,37 +1,24 @@
 """``likes-api import`` on the real server."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from click.testing import CliRunner, Result
-from pymongo import MongoClient
 
 from likes_api.cli import main
-from likes_api.repository.documents import Database, Document
+from likes_api.repository.documents import Database
 from likes_api.repository.embedded import EmbeddedMongod
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import Tally, Vote
-from tests.support.documents import all_faults, emptied_afterwards, named_database, snapshot
+from tests.support.documents import all_faults, snapshot
 from tests.support.server import SECRET_KEY
 from tests.support.vote_suite import QUESTION
 
 Import = Callable[..., Result]
 HEX = "64b7f0c2a1b2c3d4e5f60718"
-
-
-@pytest.fixture(scope="module")
-def module_database(client: MongoClient[Document]) -> Iterator[Database]:
-    with named_database(client) as database:
-        yield database
-
-
-@pytest.fixture
-def database(module_database: Database) -> Iterator[Database]:
-    with emptied_afterwards(module_database):
-        yield module_database
 
 
 @pytest.fixture

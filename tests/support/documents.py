@@ -30,7 +30,7 @@ def emptied_afterwards(database: Database) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in database.list_collection_names():
+        for name in database.list_collection_names(filter={"name": {"$not": {"$regex": "^system\\."}}}):
             database[name].delete_many({})
 
 

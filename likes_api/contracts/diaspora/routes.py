@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
 
+from likes_api import metrics
 from likes_api.contracts.diaspora import errors, paging, policy, schemas
 from likes_api.identity.bearer import AmbiguousCredential, Bearer, BearerAuthenticator
 from likes_api.identity.caller import InvalidCredential
@@ -19,7 +20,7 @@ from likes_api.repository.listing import ListingRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import Post, PostRepository
 from likes_api.repository.votes import VoteRepository
-from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
+from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
 _ON_POST = "/posts/<post_guid>/likes"
 _ON_COMMENT = "/posts/<post_guid>/comments/<comment_guid>/likes"
@@ -52,7 +53,7 @@ def create_blueprint(
 
     @blueprint.post(_ON_POST)
     @blueprint.post(_ON_COMMENT)
-    def like(post_guid: str, comment_guid: str | None = None) -> tuple[str, int]:
+    def like(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             if admitted.post.ignores_reader:
                 liked = votes.tally(admitted.target, admitted.person).liked
@@ -60,16 +61,18 @@ def create_blueprint(
             _, changed = votes.set(admitted.target, admitted.person, Vote.UP)
             if not changed:
                 raise errors.already_liked()
-        return "", 204
+            metrics.count_vote(blueprint.name, Action.LIKED)
+        return _no_content()
 
     @blueprint.delete(_ON_POST)
     @blueprint.delete(_ON_COMMENT)
-    def unlike(post_guid: str, comment_guid: str | None = None) -> tuple[str, int]:
+    def unlike(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             _, changed = votes.clear(admitted.target, admitted.person, Vote.UP)
             if not changed:
                 raise errors.not_liked()
-        return "", 204
+            metrics.count_vote(blueprint.name, Action.UNLIKED)
+        return _no_content()
 
     return blueprint
 
@@ -146,6 +149,12 @@ def _answer(body: list[schemas.Like], page: paging.Page, *, following: bool, pre
         answer.headers["Link"] = link
     # It depends on the person, and its URL may hold a token (RFC 6750, section 2.3).
     answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def _no_content() -> Response:
+    answer = Response(status=204)
+    del answer.headers["Content-Type"]  # there is none to have a type
     return answer
 
 

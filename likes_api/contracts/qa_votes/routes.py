@@ -5,16 +5,19 @@ from typing import Any
 
 from flask import Blueprint, g, request
 
+from likes_api import metrics
 from likes_api.contracts.qa_votes import errors, schemas
-from likes_api.http import json_body, origin
+from likes_api.http import idempotency, json_body, origin
 from likes_api.http.limits import RateLimits, Rule
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.repository.idempotency import IdempotencyRepository, RequestKey
 from likes_api.repository.votes import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
 
 
 def create_blueprint(
     votes: VoteRepository,
+    records: IdempotencyRepository,
     sessions: SessionAuthenticator,
     rate_limits: RateLimits,
     *,
@@ -33,10 +36,18 @@ def create_blueprint(
         g.caller = _authenticate(sessions)
         if origin.is_foreign(request, allowed_origins):
             raise errors.cross_site()
-        return cast(schemas.load_ballot(_read_body()))
+        body = _read_body()
+        ballot = schemas.load_ballot(body)
+        return cast(ballot, idempotency.key_of(request, g.caller.id, body))
 
     @rate_limits.counted(Rule("qa-vote", limit, lambda: g.caller.id))
-    def cast(ballot: schemas.Ballot) -> dict[str, Any]:
+    def cast(ballot: schemas.Ballot, key: RequestKey | None) -> dict[str, Any]:
+        answer, repeated = idempotency.once(records, key, lambda: toggle(ballot))
+        if not repeated:
+            metrics.count_vote(blueprint.name, answer["action"])
+        return answer
+
+    def toggle(ballot: schemas.Ballot) -> dict[str, Any]:
         # One round trip. A JWT session costs none; a database session has cost one, to find the user.
         try:
             tally = votes.toggle(ballot.target, g.caller.id, ballot.vote)

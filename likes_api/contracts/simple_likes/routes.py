@@ -6,20 +6,23 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from config.settings import Limits
+from likes_api import metrics
 from likes_api.contracts.simple_likes import errors, policy, schemas
-from likes_api.http import json_body, origin
+from likes_api.http import idempotency, json_body, origin
 from likes_api.http.limits import RateLimits, Rule
 from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
 from likes_api.identity.guest import GuestIds, network
 from likes_api.repository.entries import EntryPolicy, EntryRepository
+from likes_api.repository.idempotency import IdempotencyRepository
 from likes_api.repository.votes import VoteRepository
-from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
+from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
 
 def create_blueprint(
     votes: VoteRepository,
     entries: EntryRepository,
+    records: IdempotencyRepository,
     sessions: SessionAuthenticator,
     guests: GuestIds,
     rate_limits: RateLimits,
@@ -52,6 +55,14 @@ def create_blueprint(
     def toggle_counted(entry_id: str) -> dict[str, Any]:
         target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
         _require_body()
+        # Who has no valid session has no answer that could be remembered.
+        key = idempotency.key_of(request, g.caller.id if g.caller else "", None)
+        answer, repeated = idempotency.once(records, key, lambda: cast(target))
+        if not repeated:
+            metrics.count_vote(blueprint.name, Action.LIKED if answer["user_has_liked"] else Action.UNLIKED)
+        return answer
+
+    def cast(target: Target) -> dict[str, Any]:
         # Two round trips: what the entry's owner allows, and the vote. A JWT session costs none; a database session
         # has cost one, to find the user.
         try:

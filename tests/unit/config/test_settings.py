@@ -1,6 +1,7 @@
 """Settings: every default, every fault at once, by name and never by value."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
             status="300/minute",
             qa_vote="120/minute",
         ),
+        metrics_allow=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        trusted_hosts=(),
         demo=False,
     )
 

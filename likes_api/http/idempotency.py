@@ -1,0 +1,74 @@
+"""The ``Idempotency-Key`` header: a request that is sent again, because its answer got lost, does nothing again.
+
+A toggle needs it most: repeated blindly it takes back what it did. A request without the header costs nothing here.
+
+Source: draft-ietf-httpapi-idempotency-key-header.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask import Request
+
+from likes_api import metrics
+from likes_api.http.errors import Refused
+from likes_api.repository.idempotency import IdempotencyRepository, KeyInUse, KeyReused, RequestKey
+
+MAX_LENGTH = 255
+HEADER = "Idempotency-Key"
+
+# A structured field's String (RFC 9651, 3.3.3), as the draft has it; or, as most clients send it, the bare key.
+_QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
+_BARE = re.compile(r"[!#-+\--\[\]-~]+")
+
+
+def key_of(request: Request, caller: str, body: object) -> RequestKey | None:
+    """Read the key, if there is one.
+
+    :param caller: whose key it is: nobody can ask for the answer to another's.
+    :param body: the parsed body; with method and path it tells the request from others.
+    :raises Refused: 400, the key is neither a quoted string nor a bare one, or empty, or longer than 255 characters.
+    """
+    header = request.headers.get(HEADER)
+    if header is None:
+        return None
+    return RequestKey(_digest(caller, _parse(header)), _digest(request.method, request.path, body))
+
+
+def once(
+    records: IdempotencyRepository, key: RequestKey | None, act: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], bool]:
+    """Do ``act``, or tell what it answered when the key came first; and tell whether this is a repetition.
+
+    Only what was done is remembered: where ``act`` refuses, nothing was, and a repetition is looked at afresh.
+
+    :raises Refused: 409 with ``Retry-After`` while the first request is under way; 422 where the key came with
+        another request before.
+    """
+    if key is None:
+        return act(), False
+    try:
+        answer, repeated = records.once(key, act)
+    except KeyInUse:
+        metrics.count_idempotency("in_use")
+        raise Refused(409, "A request with this Idempotency-Key is under way", {"Retry-After": "1"}) from None
+    except KeyReused:
+        metrics.count_idempotency("reused")
+        raise Refused(422, "This Idempotency-Key was used for another request") from None
+    metrics.count_idempotency("repeated" if repeated else "performed")
+    return answer, repeated
+
+
+def _parse(header: str) -> str:
+    quoted = _QUOTED.fullmatch(header)
+    key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
+    if not 1 <= len(key) <= MAX_LENGTH or not (quoted or _BARE.fullmatch(header)):
+        raise Refused(400, "Invalid Idempotency-Key")
+    return key
+
+
+def _digest(*parts: object) -> bytes:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()

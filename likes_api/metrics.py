@@ -1,0 +1,129 @@
+"""What is counted and timed, for Prometheus: every metric is declared here, and used through these functions.
+
+Under gunicorn each worker writes to files of its own, which any worker adds up when it is asked (the ``multiprocess``
+mode of prometheus_client, see ``likes_api/metrics_files.py``); elsewhere the values live in this process.
+
+Labels take few values, all ours: no id, address or text of a client. The children are cached, because looking one up
+costs more than counting in it.
+
+Source: Prometheus documentation, "Instrumentation" and "Metric and label naming".
+"""
+
+from functools import cache
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+__all__ = [
+    "CONTENT_TYPE",
+    "circuit_is_open",
+    "count_database_failure",
+    "count_idempotency",
+    "count_limiter_failure",
+    "count_vote",
+    "observe_command",
+    "observe_pool_wait",
+    "observe_request",
+    "render",
+]
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# Seconds. A vote takes a few milliseconds; a request is over after 3.5 s whatever happens (CONTRACTS.md).
+_REQUEST_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 3.5)
+_COMMAND_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 3.5)
+_POOL_BUCKETS = (0.0001, 0.001, 0.01, 0.1, 1)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_requests = Histogram(
+    "likes_request_seconds",
+    "Time from a request's first line of ours to its answer.",
+    ["contract", "route", "method", "status"],
+    buckets=_REQUEST_BUCKETS,
+)
+_votes = Counter("likes_votes", "Votes taken, by what they did.", ["contract", "action"])
+_commands = Histogram(
+    "likes_database_command_seconds",
+    "Time that MongoDB took for a command, by the command's name and outcome (ok, failed).",
+    ["command", "outcome"],
+    buckets=_COMMAND_BUCKETS,
+)
+_database_failures = Counter(
+    "likes_database_failures", "Database calls that failed, by the driver's name of the failure.", ["failure"]
+)
+_pool_waits = Histogram(
+    "likes_database_pool_wait_seconds", "Time that a command waited for a connection.", buckets=_POOL_BUCKETS
+)
+_circuit = Gauge(
+    "likes_database_circuit_open",
+    "Workers that refuse database calls because the database is away.",
+    multiprocess_mode="livesum",
+)
+_limiter_failures = Counter("likes_limiter_failures", "Requests let through because the rate limits' store failed.")
+_idempotency = Counter("likes_idempotency", "Requests with an Idempotency-Key, by outcome.", ["outcome"])
+
+
+def observe_request(contract: str | None, route: str | None, method: str, status: int, seconds: float) -> None:
+    """Note an answered request; ``contract`` and ``route`` are ``None`` where the URL is unknown."""
+    known = method if method in _METHODS else "other"
+    _request_child(contract or "none", route or "none", known, status).observe(seconds)
+
+
+def count_vote(contract: str, action: str) -> None:
+    """Count a vote that was taken."""
+    _vote_child(contract, action).inc()
+
+
+def observe_command(name: str, seconds: float, *, ok: bool) -> None:
+    """Note a command that MongoDB answered, or that failed on its way."""
+    _command_child(name, "ok" if ok else "failed").observe(seconds)
+
+
+def count_database_failure(failure: str) -> None:
+    """Count a database call that failed, a retry of the driver's included."""
+    _database_failures.labels(failure).inc()
+
+
+def observe_pool_wait(seconds: float) -> None:
+    """Note how long a command waited for a connection."""
+    _pool_waits.observe(seconds)
+
+
+def circuit_is_open(state: bool) -> None:
+    """Note this worker's circuit."""
+    _circuit.set(int(state))
+
+
+def count_limiter_failure() -> None:
+    """Count a request that was let through because nobody could count it."""
+    _limiter_failures.inc()
+
+
+def count_idempotency(outcome: str) -> None:
+    """Count a request with an ``Idempotency-Key``."""
+    _idempotency.labels(outcome).inc()
+
+
+def render() -> bytes:
+    """Write all metrics in Prometheus' text format, those of all workers added up."""
+    if not getattr(values.ValueClass, "_multiprocess", False):
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return generate_latest(registry)
+
+
+@cache
+def _request_child(contract: str, route: str, method: str, status: int) -> Histogram:
+    return _requests.labels(contract, route, method, status)
+
+
+@cache
+def _vote_child(contract: str, action: str) -> Counter:
+    return _votes.labels(contract, action)
+
+
+@cache
+def _command_child(name: str, outcome: str) -> Histogram:
+    return _commands.labels(name, outcome)

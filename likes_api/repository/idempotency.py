@@ -1,0 +1,135 @@
+"""Remember for a day what a request with an idempotency key did, so that its repetition does nothing again.
+
+The vote and the record of it are written in one transaction: after a crash at any moment there are both or neither.
+It needs a replica set, as the retryable writes of every other vote do.
+
+A record is ``{_id: digest of caller and key, fingerprint: digest of the request, answer, expires}``.
+
+Source: MongoDB manual, "Transactions"; why so: ``docs/decisions/0011-idempotency.md``.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+
+from likes_api.repository.client import deadline, seconds_left
+from likes_api.repository.documents import Database, Document
+from likes_api.repository.guarded import guarded, taking_part
+
+log = logging.getLogger(__name__)
+
+COLLECTION = "idempotency"
+LIFETIME = timedelta(hours=24)
+# Of the request's deadline, a part is kept for ending the transaction, which would hold the target otherwise.
+ENDING_SHARE = 0.2
+# Where there is no deadline; no request of ours has a longer one.
+REQUEST_SECONDS = 2.5
+ORPHANED_SECONDS = 4.0
+
+_WRITE_CONFLICT = 112
+
+
+class KeyInUse(Exception):
+    """The first request with this key has not been answered yet."""
+
+
+class KeyReused(Exception):
+    """The key came with another request before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """One caller's key, and what tells the request from others; both as digests."""
+
+    id: bytes
+    fingerprint: bytes
+
+
+class IdempotencyRepository:
+    """Keep the records; every method may raise :class:`likes_api.repository.StoreError`."""
+
+    def __init__(self, database: Database) -> None:
+        self._client = database.client
+        self._records = guarded(database)[COLLECTION]
+
+    def once(self, key: RequestKey, act: Callable[[], Document]) -> tuple[Document, bool]:
+        """Do ``act`` unless a request with this key did so already.
+
+        Four round trips: the record, which claims the key; ``act``'s own; the answer into the record; the commit. A
+        repetition takes three: the record that is refused, the end of the transaction, and a read.
+
+        Where ``act`` raises, nothing is written and the key stays free.
+
+        :param act: writes to this database; it may be called again if the transaction collided with another vote.
+        :returns: the answer, the first one's where this is a repetition, and whether it is one.
+        :raises KeyInUse: the first request with the key is under way, or its end is not known yet.
+        :raises KeyReused: the key belongs to another request.
+        """
+        until = time.monotonic() + (1 - ENDING_SHARE) * min(seconds_left(), REQUEST_SECONDS)
+        try:
+            with self._client.start_session() as session:
+                return session.with_transaction(lambda _: self._perform(session, key, act, until)), False
+        except DuplicateKeyError:
+            return self._remembered(key), True
+        except KeyInUse:
+            end_orphans(self._client)
+            raise
+
+    def _perform(self, session: ClientSession, key: RequestKey, act: Callable[[], Document], until: float) -> Document:
+        with taking_part(session), deadline(max(0.001, until - time.monotonic())):
+            self._claim(key)
+            answer = act()
+            self._records.update_one({"_id": key.id}, {"$set": {"answer": answer}})
+        return answer
+
+    def _claim(self, key: RequestKey) -> None:
+        """Insert the record: of two at once, the server lets one wait for nothing and refuses the other.
+
+        It comes first, so a collision here is about the key; later ones are about the target, and are tried again.
+        """
+        record = {"_id": key.id, "fingerprint": key.fingerprint, "expires": datetime.now(UTC) + LIFETIME}
+        try:
+            self._records.insert_one(record)
+        except OperationFailure as error:
+            if error.code == _WRITE_CONFLICT:
+                raise KeyInUse from error
+            raise
+
+    def _remembered(self, key: RequestKey) -> Document:
+        record = self._records.find_one({"_id": key.id}, {"_id": 0, "fingerprint": 1, "answer": 1})
+        if record is None:  # swept up between our insert and this read: a day is over, or nearly
+            raise KeyInUse
+        if record["fingerprint"] != key.fingerprint:
+            raise KeyReused
+        answer: Document = record["answer"]
+        return answer
+
+
+def end_orphans(client: MongoClient[Document]) -> None:
+    """End transactions of ours that nobody will end: those of a process that was killed in between.
+
+    The server would keep them for ``transactionLifetimeLimitSeconds`` (a minute by default), and with them the key and
+    the target, whose votes would have to wait. No request of ours lasts as long as :data:`ORPHANED_SECONDS`.
+
+    Two round trips, on the way to a refusal only. Needs no privilege, as it is about this user's own sessions. Source:
+    MongoDB manual, ``$currentOp`` and ``killSessions``.
+    """
+    match = {
+        "type": "idleSession",
+        "appName": client.options.pool_options.appname,
+        "transaction.timeOpenMicros": {"$gt": ORPHANED_SECONDS * 1e6},
+    }
+    try:
+        with client.admin.aggregate([{"$currentOp": {"idleSessions": True}}, {"$match": match}]) as operations:
+            orphans = [{"id": each["lsid"]["id"]} for each in operations]
+        if orphans:
+            client.admin.command("killSessions", orphans)
+            log.warning("orphaned transactions are ended", extra={"transactions": len(orphans)})
+    except PyMongoError as error:
+        log.warning("orphaned transactions cannot be ended", extra={"failure": type(error).__name__})
