@@ -1,13 +1,13 @@
 """Which MongoDB a command works on: the operator's, the embedded one that runs, or one started for the while."""
 
+import atexit
 import logging
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from config.settings import Settings
 from likes_api.repository import StoreError
@@ -17,6 +17,7 @@ from likes_api.repository.embedded import DataDirectoryInUse, EmbeddedMongod, fi
 from likes_api.repository.schema import ensure_indexes
 
 _RETRY_SECONDS = 10.0
+_STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +39,25 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
     work is done.
     """
 
+    stopping = Event()
+
     def work() -> None:
-        while True:
+        while not stopping.is_set():
             try:
                 with open_database(settings) as database:
                     return ensure_indexes(database)
             except StoreError as error:
                 log.warning("indexes are not made, trying again", extra={"failure": type(error).__name__})
-                time.sleep(_RETRY_SECONDS)
+                stopping.wait(_RETRY_SECONDS)
 
-    Thread(target=work, name="ensure-indexes", daemon=True).start()
+    def stop() -> None:
+        # Before PyMongo's own clean-up at exit, which does not expect a client that is being made.
+        stopping.set()
+        thread.join(_STOP_SECONDS)
+
+    thread = Thread(target=work, name="ensure-indexes", daemon=True)
+    thread.start()
+    atexit.register(stop)
 
 
 def embedded_secret(data_dir: Path) -> str:

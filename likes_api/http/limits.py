@@ -63,15 +63,16 @@ class RateLimits:
         items = sorted(((item, rule) for rule in keyed for item in parse_many(rule.amount)), key=lambda each: each[0])
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
+            if not self._limiter.enabled:
+                return function
             limited = function
             for rule in keyed:
                 limited = self._limiter.shared_limit(rule.amount, scope=rule.name, key_func=rule.key)(limited)
 
             @wraps(function)
             def run(*args: P.args, **kwargs: P.kwargs) -> R:
-                if self._limiter.enabled:
-                    g.rate_windows = [_window(item, rule.key(), rule.name) for item, rule in items]
-                    g.rate_taken = _strategy(self._limiter).take(g.rate_windows)
+                g.rate_windows = [_window(item, rule.key(), rule.name) for item, rule in items]
+                g.rate_taken = _strategy(self._limiter).take(g.rate_windows)
                 return limited(*args, **kwargs)
 
             return run

@@ -8,8 +8,8 @@ used, and what is instead: ``docs/decisions/0005``.
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import generate_csrf, validate_csrf
 
 COOKIE = "likes_csrf"
@@ -22,6 +22,10 @@ class CsrfMismatch(Exception):
 
 
 class _CookieInterface(SecureCookieSessionInterface):
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Read the cookie, where there is one; Flask would set up signatures for every request without one, too."""
+        return super().open_session(app, request) if COOKIE in request.cookies else self.session_class()
+
     def get_cookie_secure(self, app: Flask) -> bool:
         """Keep the cookie to https where it was given over https; ``LIKES_TRUSTED_PROXIES`` tell of that, if any."""
         return request.is_secure

@@ -104,11 +104,15 @@ class _GuardedDatabase(Database):
     def __init__(self, client: MongoClient[Document], name: str) -> None:
         super().__init__(client, name)
         self.circuit = Circuit(self._probe, metrics.circuit_is_open)
+        # One for each name that the code knows; making one anew takes as long as a part of the vote itself.
+        self._collections: dict[str, Collection] = {}
 
     command = _guard(Database.command)
 
     def __getitem__(self, name: str) -> Collection:
-        return _GuardedCollection(self, name)
+        if (collection := self._collections.get(name)) is None:
+            collection = self._collections[name] = _GuardedCollection(self, name)
+        return collection
 
     def get_collection(self, name: str, *args: Any, **kwargs: Any) -> Collection:
         """Give a collection with options of its own, which is guarded as well."""

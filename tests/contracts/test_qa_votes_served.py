@@ -191,11 +191,13 @@ def assert_like_fails_in_time(url: str, user: str = "ada") -> None:
 
 
 def assert_recovers(url: str) -> None:
+    # Each worker notices by itself; so many votes in a row, each on a connection of its own, meet both.
     deadline = time.monotonic() + 10
-    while vote(url, "bob").status_code != 200:
-        assert time.monotonic() < deadline, "no vote was taken within 10 s"
-        time.sleep(0.1)
-    assert vote(url, "carol").status_code == 200
+    in_a_row = 0
+    while in_a_row < 8:
+        in_a_row = in_a_row + 1 if vote(url, "bob").status_code == 200 else 0
+        assert time.monotonic() < deadline, "votes are not taken again within 10 s"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
