@@ -38,14 +38,14 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
     Until then everything works; expired tokens are just not swept up. On a client of its own, which is closed when the
     work is done.
     """
-
     stopping = Event()
 
     def work() -> None:
         while not stopping.is_set():
             try:
                 with open_database(settings) as database:
-                    return ensure_indexes(database)
+                    ensure_indexes(database)
+                    stopping.set()
             except StoreError as error:
                 log.warning("indexes are not made, trying again", extra={"failure": type(error).__name__})
                 stopping.wait(_RETRY_SECONDS)
