@@ -6,9 +6,10 @@ process was killed, the next process finds (``Settlement.unsettled``) and does.
 
 import atexit
 import logging
-import random
 import time
+from collections.abc import Callable
 from threading import Event, Lock, Thread
+from typing import ParamSpec
 
 from bson import ObjectId
 from pymongo.errors import PyMongoError
@@ -26,14 +27,14 @@ ROUND_SECONDS = 0.4
 IDLE_ROUND_SECONDS = 0.8
 # To read as many open votes takes the server a tenth of a millisecond; to settle them two, once.
 CROWD = 64
-# A transaction that settles takes about 10 ms.
-_STAGGER_SECONDS = 0.02
 _RETRY_MOVE_SECONDS = 5.0
 _AWAY_SECONDS = 5.0
 _GONE_SECONDS = 60.0
 _SHOW_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 _STOP_SECONDS = 2.0
+
+P = ParamSpec("P")
 
 _logger = logging.getLogger(__name__)
 
@@ -115,16 +116,14 @@ class Upkeep:
             self._move(target)
         crowded, self._crowded = self._crowded, set()
         for id_ in crowded:
-            # All processes that vote on it see the crowd at once, and only one can settle it. So they come one by one,
-            # and who comes late finds no crowd.
-            self._stopping.wait(random.uniform(0, _STAGGER_SECONDS))  # noqa: S311 - nothing secret
+            # Those who voted while it was settled last have seen the crowd that is gone.
             if self._settlement.is_crowded(id_, CROWD) and (moved := self._find(id_)):
-                self._settle(id_, moved)
+                self._freeing(self._settle, id_, moved)
         if time.monotonic() >= self._next_sweep:
             busy, self._busy = self._busy, False
             self._next_sweep = time.monotonic() + (ROUND_SECONDS if busy else IDLE_ROUND_SECONDS)
             for id_ in self._settlement.unsettled():
-                self._tend(id_)
+                self._freeing(self._tend, id_)
             while self._settled and not busy:
                 self._settlement.forget(self._settled.pop())
 
@@ -165,14 +164,8 @@ class Upkeep:
         moved = self._find(id_)
         if moved is None:
             return
-        try:
-            with deadline(_SHOW_SECONDS):
-                there = self._settlement.show(id_, moved)
-        except PyMongoError as error:
-            if not error.timeout:
-                raise
-            self._free()
-            return
+        with deadline(_SHOW_SECONDS):
+            there = self._settlement.show(id_, moved)
         if there:
             self._settle(id_, moved)
         else:
@@ -185,6 +178,14 @@ class Upkeep:
             settled = self._settlement.settle(id_, moved)
         self._settled.add(id_)
         if settled is None:
+            self._free()
+
+    def _freeing(self, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            work(*args, **kwargs)
+        except PyMongoError as error:
+            if not error.timeout:
+                raise
             self._free()
 
     def _free(self) -> None:

@@ -120,7 +120,7 @@ class VoteRepository:
                 tallies[target.id] = _tally(found)
             else:
                 late[found["key"]] = self._remember(target, id_)
-        # Moved from here to there between the two, or deleted and made anew: then the first look was as good.
+        # Should one be deleted, made anew and moved between the two, it shows its totals, a second old at most.
         if late:
             for found in self._read(kind, list(late), set(late.values()), voter):
                 tallies[targets[found["key"]].id] = _tally(found)

@@ -108,7 +108,7 @@ def test_commands_of_a_move_are_as_many_as_the_test_above_kills(mongod: Embedded
     assert len(commands) == MOVE_COMMANDS, commands
 
 
-# To show the totals takes four commands; then come the five of a transaction.
+# To show the totals takes four commands; then come the claim and the four of a transaction.
 @pytest.mark.parametrize("number", range(3, 10))
 def test_count_is_exact_and_settled_by_others_when_settling_is_killed(
     mongod: EmbeddedMongod, database: Database, number: int
