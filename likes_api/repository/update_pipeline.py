@@ -1,4 +1,4 @@
-"""The aggregation expressions that make up a vote: which arrays and counters a change moves, and what it returns.
+"""The filters, updates and expressions that make up a vote: which arrays and counters move, and what is returned.
 
 Missing vote fields mean 0 and empty (``CONTRACTS.md`` section 1); no other field is named here, so none is touched.
 Values that came from a client stand in ``$literal``: a voter called ``$likedBy`` is a string, not a field path.
@@ -9,6 +9,7 @@ Source: MongoDB manual, "Updates with Aggregation Pipeline".
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from likes_api.votes import Vote
@@ -28,6 +29,33 @@ class Form(StrEnum):
     COPYING = "copying"
     SEALED = "sealed"
     MOVED = "moved"
+
+
+def without_vote(voter: str) -> Expression:
+    """Match a document with all vote fields in order, in whose arrays the votes are, and where the voter has none.
+
+    What this leaves out, such as a host's document before its very first vote, :func:`toggle` can deal with.
+    """
+    absent = {"$nin": [voter, None]}  # which excludes a missing array as well, and one that is null
+    return {_UP.array: absent, _DOWN.array: absent, **_COUNTED, OVERFLOW: None}
+
+
+def add(voter: str, vote: Vote) -> Expression:
+    """Add a vote where there is none (:func:`without_vote`), by operators: the server does them in less time."""
+    half = _half(vote)
+    return {"$push": {half.array: voter}, "$inc": {half.counter: 1}}
+
+
+@cache
+def added_fields(vote: Vote) -> Expression:
+    """Project a document as :func:`tally_fields` does, when ``vote`` was added by :func:`add`."""
+    return {
+        "upvotes": 1,
+        "downvotes": 1,
+        "liked": {"$literal": vote is Vote.UP},
+        "downvoted": {"$literal": vote is Vote.DOWN},
+        "voters": {"$add": [{"$size": f"${_UP.array}"}, {"$size": f"${_DOWN.array}"}]},
+    }
 
 
 def toggle(voter: str, vote: Vote) -> list[Expression]:
@@ -96,6 +124,11 @@ class _Half:
 
 _UP = _Half("likedBy", "upvotes")
 _DOWN = _Half("dislikedBy", "downvotes")
+_COUNTED: Expression = {half.counter: {"$gte": 0} for half in (_UP, _DOWN)}
+
+
+def _half(vote: Vote) -> _Half:
+    return _UP if vote is Vote.UP else _DOWN
 
 
 def _unless_frozen(voter: str, fields: Expression) -> list[Expression]:

@@ -1,12 +1,12 @@
-"""The heart: one conditional update per vote on the documented fields, and the counts that update returns.
+"""The heart: conditional updates on the documented fields, and the counts that update returns.
 
 A target's document carries ``upvotes``, ``downvotes`` (integers) and ``likedBy``, ``dislikedBy`` (arrays of strings),
-as the Q&A document ("Database Storage") has it. A vote is a single ``findAndModify`` on that document. MongoDB applies
+as the Q&A document ("Database Storage") has it. A vote is one ``findAndModify`` on that document. MongoDB applies
 it atomically, so counter and array move together, and a driver's retry of it is applied once (retryable writes).
 
 A target that outgrows its document is moved out of it: its votes are then cast in ``overflow.py``.
 
-Why one pipeline update and not a chain of add, remove and switch updates: see ``docs/decisions/0002``.
+Why an add by operators and a pipeline for all else, and not a chain of add, remove and switch: ``docs/decisions/0002``.
 """
 
 import time
@@ -57,10 +57,14 @@ class VoteRepository:
     def toggle(self, target: Target, voter: str, vote: Vote) -> Tally:
         """Add ``vote``, take it back where it stands already, or switch from the other one.
 
-        One round trip, whatever the state: the update itself decides. On a moved target two: the vote and the count.
+        One round trip for a voter's first vote on the target, which most votes are: a conditional update. Two for
+        taking back and switching, and where there is no such target: an update that decides by itself, so that calls
+        of one voter may interleave as they like. On a moved target two: the vote and the count.
 
         :raises TargetNotFound: there is no such target.
         """
+        if target not in self._moved and (added := self._add(target, voter, vote)):
+            return added
         change = Change(vote, toggles=True)
         return self._vote(target, voter, change, {}, partial(update_pipeline.toggle, voter, vote))[0]
 
@@ -153,15 +157,29 @@ class VoteRepository:
             if counted := self._count(target, id_):
                 return replace(counted, own=own), own is not before
 
-    def _update(self, target: Target, voter: str, condition: Document, pipeline: list[Document]) -> Document | None:
+    def _add(self, target: Target, voter: str, vote: Vote) -> Tally | None:
+        """Add the vote of somebody who has none in the target's document; ``None`` where that cannot be said."""
+        condition, update = update_pipeline.without_vote(voter), update_pipeline.add(voter, vote)
+        found = self._update(target, voter, condition, update, update_pipeline.added_fields(vote))
+        return found and _tally(found)
+
+    def _update(
+        self,
+        target: Target,
+        voter: str,
+        condition: Document,
+        update: Document | list[Document],
+        fields: Document | None = None,
+    ) -> Document | None:
         """Vote in the target's document, unless it is frozen; return what came of it, or ``None`` if it missed.
 
+        :param fields: how to project what came of it, :func:`update_pipeline.tally_fields` by default.
         :raises TargetNotFound: there is no such target, and no condition either that it may have missed.
         """
         found = self._collection(target.kind).find_one_and_update(
             self._finder.filter(target) | condition,
-            pipeline,
-            projection=_fields(target.kind, voter),
+            update,
+            projection=(fields or update_pipeline.tally_fields(voter)) | _own_fields(target.kind),
             return_document=ReturnDocument.AFTER,
         )
         if found is None and not condition:
