@@ -35,6 +35,10 @@ class Received(Unreader):
         super().__init__()
         # When the request was whole and could have been served.
         self.whole_at = monotonic()
+        # When somebody noticed that there is something to read, if it was not read at once.
+        self._noticed_at: float | None = None
+        # Whether nothing had come yet of the request that is being gathered; a connection's first is taken as begun.
+        self._idle = False
         # Whether the client has more to send of a request that is answered without it: nothing may follow then.
         self.cut = False
         # Whether the client waits for "100 Continue" before it sends the body.
@@ -48,10 +52,20 @@ class Received(Unreader):
         """Tell the parser that there is no more."""
         return b""
 
+    def note_arrival(self) -> None:
+        """Note that something is there to be read."""
+        self._noticed_at = self._noticed_at or monotonic()
+
     def add(self, data: bytes) -> None:
         """Append what was read from the socket."""
         self.buf.seek(0, 2)
         self.buf.write(data)
+
+    def begins(self) -> bool:
+        """Tell, once, that the first bytes of a request after another one are there."""
+        begins = self._idle and bool(self.buf.getvalue())
+        self._idle = self._idle and not begins
+        return begins
 
     @property
     def head_is_too_large(self) -> bool:
@@ -69,7 +83,9 @@ class Received(Unreader):
             whole = self._is_body_whole(data, end.end())
         if whole:
             self._scanned = self._carried = 0
-            self.whole_at = monotonic()
+            self.whole_at = self._noticed_at or monotonic()
+            self._noticed_at = None
+            self._idle = True
         return whole
 
     def _is_body_whole(self, data: bytes, begin: int) -> bool:

@@ -1,19 +1,25 @@
 """gunicorn's threaded worker, but slow clients cost it no thread, and one that is busy leaves connections to others.
 
-Three things that gunicorn's own gthread (27.0.1) does otherwise, see ``docs/decisions/0004`` and ``0013``:
+Four things that gunicorn's own gthread (27.0.1) does otherwise, see ``docs/decisions/0004`` and ``0013``:
 
-* Its threads wait for a request's bytes, without an end. Here the main loop gathers them, within a deadline.
+* Its main loop hands each request to a thread, and takes the connection back. Here all threads wait at one ``epoll``,
+  and the one that is woken reads, serves and puts the connection back by itself.
+* Its threads wait for a request's bytes, without an end. Here a thread takes what has come and leaves the rest to the
+  next wake-up, within a deadline.
 * It accepts whatever it can, so of a burst of connections the worker that wakes first serves all.
 * It waits for the other side to close in its main loop, up to 2 s for each connection, and its error pages are HTML.
+
+A connection belongs to whoever took it out of ``_waiting``; ``EPOLLONESHOT`` wakes one thread for it, once.
+
+Source: Linux manual, epoll(7).
 """
 
+import select
 import socket
 import struct
-from collections import deque
-from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
 from selectors import EVENT_READ
+from threading import Thread
 from time import monotonic
 from typing import Any, cast
 
@@ -29,164 +35,260 @@ REQUEST_SECONDS = 10.0
 # How long a worker without a free thread leaves new connections to the others: long enough for a worker with one to be
 # first, short enough that nobody waits long, unseen by any deadline, in the kernel's queue where all are busy.
 RELUCTANT_SECONDS = 0.05
+# How often the main loop looks round: how exactly it knows when a request came that found no free thread.
+_ROUND_SECONDS = 0.05
 # How long a closed connection may go on sending what nobody reads: closed outright, its client could lose the answer
 # (RFC 9112, 9.6). At the end, connections without a whole request get no longer either.
 LINGER_SECONDS = 2.0
 # A client that does not take its answer gives its thread back after this.
 _SEND_SECONDS = 5
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ONCE = select.EPOLLIN | select.EPOLLONESHOT
 
 
 class BalancedThreadWorker(ThreadWorker):
-    """Hand whole requests to the threads. All but ``handle`` and ``handle_error`` runs on the worker's main thread."""
+    """Have the threads fetch requests for themselves; the main loop accepts, and closes what takes too long."""
+
+    _accepting: bool  # gunicorn's
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._in_hand = 0
+        # Sets and dictionaries, because to add to one and to take from it is one step, whichever thread does it.
+        self._open: set[TConn] = set()
+        self._waiting: dict[int, TConn] = {}
+        self._in_hand: set[TConn] = set()
+        self._leaving: set[TConn] = set()
         self._full_since = 0.0
-        self._stopped = False
-        self._leaving: deque[TConn] = deque()
+        super().__init__(*args, **kwargs)
+        # Looked up here: gunicorn's settings take longer to ask for than what they are asked for takes.
+        self._threads: int = self.cfg.threads
+        self._keepalive: int = self.cfg.keepalive
 
-    def set_accept_enabled(self, enabled: bool | None) -> None:
-        """Accept with a free thread or after a while without; the worker's loop asks each time round."""
-        super().set_accept_enabled(bool(enabled) and not self._is_reluctant())
-        if not self.alive and not self._stopped:
-            self._stopped = True
-            self._stop_listening()
+    @property
+    def nr_conns(self) -> int:
+        """How many connections there are; gunicorn counts them by hand, on its one thread."""
+        return len(self._open)
 
-    def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Wake up in time to accept again, and to say goodbye to those who linger."""
-        if self._in_hand >= self.cfg.threads or self._leaving:
-            timeout = min(timeout or 0.0, RELUCTANT_SECONDS)
-        super().wait_for_and_dispatch_events(timeout)
+    @nr_conns.setter
+    def nr_conns(self, _: int) -> None: ...
+
+    def init_process(self) -> None:
+        """Make what must not cross the fork, and run."""
+        self._events = select.epoll()
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until told to stop; then refuse newcomers, and answer what has come."""
+        self.poller.register(cast(int, self.method_queue.fileno()), EVENT_READ, self.method_queue.run_callbacks)
+        for number in range(self._threads):
+            Thread(target=self._serve, name=f"requests-{number}", daemon=True).start()
+        while self.alive and self.is_parent_alive():
+            self.set_accept_enabled(self.nr_conns < self.worker_connections and not self._is_reluctant())
+            self._go_round()
+        self.alive = False
+        self._stop_listening()
+        end = monotonic() + self.cfg.graceful_timeout
+        while self._open and monotonic() < end:
+            self._go_round()
+        self.poller.close()
+        self.method_queue.close()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, unless another worker had better do it."""
+        if self._is_reluctant():
+            self.set_accept_enabled(False)
+        else:
+            super().accept(listener)
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Take a connection that is new, or may have sent something: to the threads, or back to the poller."""
-        received = _received(conn)
-        if not self._receive(conn, received):
-            self._drop(conn)
-        elif received.is_whole():
-            self._hand_over(conn)
-        else:
-            self._continue(conn, received)
-            conn.timeout = monotonic() + REQUEST_SECONDS
-            self.pending_conns.append(conn)
-            self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
-
-    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """Read on; the deadline stays what it was, so a byte now and then gains a client nothing."""
-        received = _received(conn)
-        alive = self._receive(conn, received)
-        if alive and not received.is_whole():
-            self._continue(conn, received)
-            return
-        self.poller.unregister(client)
-        self.pending_conns.remove(conn)
-        if alive:
-            self._hand_over(conn)
-        else:
-            self._drop(conn)
+        """Have the threads wait for what a new connection sends. It occupies one from now on if that is there."""
+        self._open.add(conn)
+        _set_up(conn)
+        conn.timeout = monotonic() + REQUEST_SECONDS
+        with suppress(OSError):
+            if conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                self._take_in_hand(conn)
+        self._waiting[conn.sock.fileno()] = conn
+        self._events.register(conn.sock.fileno(), _ONCE)
 
     def handle(self, conn: TConn) -> bool:
-        """Serve a request in a thread; tell whether the connection may carry another."""
+        """Serve a request that is whole; tell whether the connection may carry another."""
         received = _received(conn)
         arrival.note(received.whole_at)
         if received.head_is_too_large:
-            self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("the head is too large"))
+            self.handle_error(None, _client(conn).socket, conn.client, LimitRequestHeaders("the head is too large"))
             return False
-        return super().handle(conn) and not received.cut
+        keep = super().handle(conn) and not received.cut
+        try:
+            _client(conn).flush()
+        except OSError:  # it is gone, or does not take its answer
+            return False
+        return keep
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer in JSON what gunicorn answers in HTML; log no address and nothing that the client sent."""
         with suppress(OSError):
             client.sendall(refusal.answer(exc, self.log))
 
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Count a thread as free again; keep the connection, or let it linger."""
-        self._in_hand -= 1
-        if not fs.cancelled() and fs.exception() is None and fs.result():
-            super().finish_request(conn, fs)
-        else:
-            self._close_slowly(conn)
+    # -- What the threads do
 
-    def murder_pending(self) -> None:
-        """Close connections whose request is not whole in time, and those that have lingered long enough."""
-        super().murder_pending()
-        now = monotonic()
-        while self._leaving and (self._leaving[0].timeout or 0.0) <= now:
-            conn = self._leaving.popleft()
-            self.poller.unregister(conn.sock)
-            self._drop(conn)
+    def _serve(self) -> None:
+        while True:
+            for descriptor, _ in self._events.poll(maxevents=1):
+                if conn := self._waiting.pop(descriptor, None):
+                    try:
+                        self._attend(conn)
+                    except Exception:
+                        self.log.exception("connection dropped")
+                        self._drop(conn)
 
-    def _is_reluctant(self) -> bool:
-        return self._in_hand >= self.cfg.threads and monotonic() - self._full_since < RELUCTANT_SECONDS
-
-    def _hand_over(self, conn: TConn) -> None:
-        self._in_hand += 1
-        super().enqueue_req(conn)
-        if self._in_hand == self.cfg.threads:
-            self._full_since = monotonic()
-            super().set_accept_enabled(False)
-
-    def _receive(self, conn: TConn, received: Received) -> bool:
-        """Take what has come, without waiting; tell whether the client is still there."""
-        conn.sock.setblocking(False)
+    def _attend(self, conn: TConn) -> None:
+        """Take what has come, without waiting, and answer the requests that are whole."""
+        received = _received(conn)
         try:
-            data = conn.sock.recv(65_536)
+            data = conn.sock.recv(65_536, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return True
+            data = None
         except OSError:
-            return False
-        received.add(data)
-        return bool(data)
+            data = b""
+        if data == b"":
+            self._drop(conn)
+            return
+        if conn not in self._leaving:
+            received.add(data or b"")
+            while received.is_whole():
+                if not self._answer(conn):
+                    self._close_slowly(conn)
+                    return
+            self._in_hand.discard(conn)
+            self._gather(conn, received)
+        self._wait_for_more(conn)
 
-    def _continue(self, conn: TConn, received: Received) -> None:
+    def _answer(self, conn: TConn) -> bool:
+        self._take_in_hand(conn)
+        try:
+            return self.handle(conn)
+        finally:
+            self._in_hand.discard(conn)
+            conn.timeout = monotonic() + (self._keepalive if self.alive else LINGER_SECONDS)
+            if not self._accepting:
+                self._wake()
+
+    def _gather(self, conn: TConn, received: Received) -> None:
+        """Begin the deadline of a request whose first bytes have come; a byte now and then gains a client nothing."""
+        if received.begins():
+            conn.timeout = monotonic() + REQUEST_SECONDS
         if received.expects_continue:
             received.expects_continue = False
             with suppress(OSError):
-                conn.sock.send(_CONTINUE)
-
-    def _stop_listening(self) -> None:
-        """Take in who has connected already, then refuse others at once rather than when we are gone."""
-        for listener in self.sockets:
-            before = -1
-            while before < self.nr_conns < self.worker_connections:
-                before = self.nr_conns
-                self.accept(listener)
-            listener.close()
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout or 0.0, monotonic() + LINGER_SECONDS)
+                conn.sock.send(_CONTINUE, socket.MSG_DONTWAIT)
 
     def _close_slowly(self, conn: TConn) -> None:
         try:
-            conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:  # it is gone
             self._drop(conn)
             return
         conn.timeout = monotonic() + LINGER_SECONDS
-        self._leaving.append(conn)
-        self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
+        self._leaving.add(conn)
+        self._wait_for_more(conn)
 
-    def _discard(self, conn: TConn, client: socket.socket) -> None:
-        with suppress(BlockingIOError, ConnectionError):
-            if client.recv(65_536):
-                return
-        self.poller.unregister(client)
-        self._leaving.remove(conn)
-        self._drop(conn)
+    def _wait_for_more(self, conn: TConn) -> None:
+        descriptor = conn.sock.fileno()
+        self._waiting[descriptor] = conn
+        # At the end the main loop may have closed it by now.
+        with suppress(OSError, ValueError):
+            self._events.modify(descriptor, _ONCE)
+
+    def _take_in_hand(self, conn: TConn) -> None:
+        self._in_hand.add(conn)
+        if len(self._in_hand) == self._threads:
+            self._full_since = monotonic()
 
     def _drop(self, conn: TConn) -> None:
-        self.nr_conns -= 1
+        for kept in (self._open, self._in_hand, self._leaving):
+            kept.discard(conn)
         conn.close()
+        if not self._accepting:
+            self._wake()
+
+    def _wake(self) -> None:
+        self.method_queue.defer(lambda: None)
+
+    # -- What the main loop does
+
+    def _go_round(self) -> None:
+        self.notify()
+        self.wait_for_and_dispatch_events(_ROUND_SECONDS)
+        if len(self._in_hand) >= self._threads:
+            self._note_arrivals()
+        self._close_overdue()
+
+    def _note_arrivals(self) -> None:
+        """Note, while no thread is free to see them, which requests have come: their deadlines have begun."""
+        for descriptor, _ in self._events.poll(0):
+            if conn := self._waiting.pop(descriptor, None):
+                _received(conn).note_arrival()
+                self._wait_for_more(conn)
+
+    def _close_overdue(self) -> None:
+        """Close connections that were idle too long, whose request is not whole in time, or that have lingered."""
+        now = monotonic()
+        for descriptor, conn in list(self._waiting.items()):
+            if (conn.timeout or 0.0) <= now and self._waiting.pop(descriptor, None) is not None:
+                self._drop(conn)
+
+    def _is_reluctant(self) -> bool:
+        return len(self._in_hand) >= self._threads and monotonic() - self._full_since < RELUCTANT_SECONDS
+
+    def _stop_listening(self) -> None:
+        """Take in who has connected already, then refuse others at once rather than when we are gone."""
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            before = -1
+            while before < self.nr_conns < self.worker_connections:
+                before = self.nr_conns
+                super().accept(listener)
+            listener.close()
+        for conn in list(self._waiting.values()):
+            conn.timeout = min(conn.timeout or 0.0, monotonic() + LINGER_SECONDS)
+
+
+class _Client:
+    """A client's socket, for gunicorn to write to: it writes head and body one by one, and they go out in one piece."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.socket = client
+        self._answer: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.socket, name)
+
+    def setblocking(self, _: bool) -> None:
+        """Do nothing: it blocks, and what must not wait says so."""
+
+    def sendall(self, data: bytes) -> None:
+        """Keep what is to be sent."""
+        self._answer.append(data)
+
+    def flush(self) -> None:
+        """Send it."""
+        answer, self._answer = b"".join(self._answer), []
+        self.socket.sendall(answer)
+
+
+def _set_up(conn: TConn) -> None:
+    """Make a new connection ready for its first request."""
+    conn.init()
+    _parser(conn).unreader = Received()
+    conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
+    conn.sock = cast(socket.socket, _Client(conn.sock))
+
+
+def _client(conn: TConn) -> _Client:
+    return cast(_Client, conn.sock)
 
 
 def _received(conn: TConn) -> Received:
-    """Return what the connection's client has sent, and make a new connection ready for it."""
-    if conn.parser is None:
-        conn.init()
-        _parser(conn).unreader = Received()
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
     return cast(Received, _parser(conn).unreader)
 
 

@@ -1,8 +1,10 @@
 """Prove on a real gunicorn, as an operator runs it, what is admitted, what is refused, and that nothing gets lost."""
 
+import json
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -159,8 +161,12 @@ def test_others_are_served_when_slow_clients_hold_more_connections_than_there_ar
         assert time.monotonic() - began < 2
 
 
-def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str) -> None:
+@pytest.mark.parametrize("answered", [0, 1])
+def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str, answered: int) -> None:
     with connect(server) as connection:
+        for _ in range(answered):
+            connection.sendall(GET + b"\r\n")
+            assert read_answer(connection).status == 200
         connection.settimeout(1)
         began = time.monotonic()
         while time.monotonic() - began < 15:
@@ -173,6 +179,40 @@ def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str) -> 
             except ConnectionError:
                 break
         assert 8 < time.monotonic() - began < 14
+
+
+def test_a_connection_is_closed_when_it_has_been_idle_for_long(mongod: EmbeddedMongod) -> None:
+    variables = environment(mongod.uri, "test_gunicorn", GUNICORN_CMD_ARGS="--keep-alive 2")
+    with running_server(variables) as url, connect(url) as connection:
+        for _ in range(2):
+            connection.sendall(GET + b"\r\n")
+            assert read_answer(connection).status == 200
+            began = time.monotonic()
+            time.sleep(1)
+        assert connection.recv(1) == b""
+        assert 1.8 < time.monotonic() - began < 4
+
+
+def test_a_burst_is_shared_when_one_worker_has_no_thread_left(own_mongod: EmbeddedMongod) -> None:
+    variables = environment(own_mongod.uri, "likes", WEB_CONCURRENCY="2", LIKES_THREADS="4")
+    with started_server(variables) as server, ExitStack() as held:
+        cookie = b"Cookie: next-auth.session-token=" + session().encode() + b"\r\n"
+        request = POST + cookie + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(BALLOT) + BALLOT
+        workers = children(server.pid)
+        assert own_mongod.pid
+        for pid in (own_mongod.pid, *workers):
+            os.kill(pid, signal.SIGSTOP)
+        connections = [held.enter_context(connect(server.url)) for _ in range(8)]
+        for connection in connections:
+            connection.sendall(request)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.5)
+        os.kill(own_mongod.pid, signal.SIGCONT)
+        assert [read_answer(connection).status for connection in connections] == [404] * 8
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        served = Counter(line["process"] for line in lines if line.get("route") == "/api/likes")
+        assert served == dict.fromkeys(workers, 4)
 
 
 @pytest.fixture

@@ -100,3 +100,28 @@ def test_the_parser_meets_the_end_when_it_asks_for_more() -> None:
     assert received.read(2) == b"ab"
     assert received.read(2) == b"c"
     assert received.read(2) == b""
+
+
+def test_a_request_begins_once_when_its_first_bytes_follow_another_request() -> None:
+    received = Received()
+    received.add(b"GET / HT")
+    assert not received.begins()  # a connection's first: its deadline runs since it was accepted
+    received.add(b"TP/1.1\r\n\r\n")
+    assert received.is_whole()
+    received.read()
+    assert not received.begins()
+    received.add(b"G")
+    assert [received.begins(), received.begins()] == [True, False]
+
+
+def test_a_request_came_when_it_was_noticed_though_it_is_read_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([1.0, 2.0, 3.0, 4.0])
+    monkeypatch.setattr("likes_api.http.received.monotonic", lambda: next(clock))
+    received = Received()  # 1.0
+    received.note_arrival()  # 2.0
+    received.note_arrival()
+    for came in (2.0, 3.0):
+        received.add(b"GET / HTTP/1.1\r\n\r\n")
+        assert received.is_whole()
+        assert received.whole_at == came
+        received.read()
