@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
@@ -68,7 +69,15 @@ def pre_request(worker: Worker, req: Request) -> None:
         req.headers = [*others, ("COOKIE", "; ".join(cookies))]
 
 
+class _Logger(Logger):
+    """Write no log of requests: ours has the contract's fields, and gunicorn makes a line before it drops it."""
+
+    def access(self, *_: Any) -> None:
+        """Do nothing."""
+
+
 accesslog = None
+logger_class = _Logger
 logconfig_dict = CONFIGURATION
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
-from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings
@@ -17,6 +16,7 @@ from likes_api.contracts.simple_likes import routes as simple_likes_routes
 from likes_api.demo import routes as demo_routes
 from likes_api.demo.items import read_items
 from likes_api.http import arrival, cors, errors, limits, ops, request_log, security_headers
+from likes_api.http.application import Application
 from likes_api.http.limits import RateLimits
 from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
@@ -51,10 +51,6 @@ LEAST_DATABASE_SECONDS = 0.1
 UPKEEP = "likes-upkeep"
 
 
-class _Json(DefaultJSONProvider):
-    sort_keys = False  # answers keep the documents' order
-
-
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """Wire the application.
 
@@ -64,8 +60,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     if database is None:
         database = _open_database(settings)
     database = guarded(database)
-    app = Flask(__name__, static_folder=None)
-    app.json = _Json(app)
+    app = Application(__name__, static_folder=None)
     # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -75,7 +70,6 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     rate_limits = limits.create(settings, database, guests.digest)
 
     request_log.register(app)
-    security_headers.register(app)
     cors.register(app, settings.cors_origins)
     answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
     rate_limits.register(app, answer)
@@ -91,7 +85,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
-    app.wsgi_app = _within_deadline(_behind_proxies(app.wsgi_app, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
+    protected = security_headers.protected(app.wsgi_app)
+    app.wsgi_app = _within_deadline(_behind_proxies(protected, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
 

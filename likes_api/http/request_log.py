@@ -4,11 +4,12 @@ Never in it: addresses, tokens, cookies, e-mails, query strings.
 """
 
 import logging
+import random
 import re
 import time
-import uuid
 
 from flask import Flask, Response, g, request
+from flask.globals import request_ctx
 
 from likes_api import metrics
 from likes_api.repository.guarded import trace
@@ -26,25 +27,31 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        g.began = time.perf_counter()
-        trace(g.request_id)
+        given = request.headers.get("X-Request-ID")
+        g.began = time.perf_counter(), given if given and _REQUEST_ID.fullmatch(given) else _new_id()
+        trace(g.began[1])
 
     @app.after_request
     def end(response: Response) -> Response:
-        response.headers["X-Request-ID"] = g.request_id
-        seconds = time.perf_counter() - g.began
-        route = request.url_rule.rule if request.url_rule else None
-        metrics.observe_request(request.blueprint, route, request.method, response.status_code, seconds)
+        # Once each: what looks like a variable is a call to find out whose request this is.
+        (began, request_id), asked = g.began, request_ctx.request
+        response.headers["X-Request-ID"] = request_id
+        seconds = time.perf_counter() - began
+        route = asked.url_rule.rule if asked.url_rule else None
+        metrics.observe_request(asked.blueprint, route, asked.method, response.status_code, seconds)
         log.info(
             "request",
             extra={
-                "request_id": g.request_id,
-                "method": request.method,
+                "request_id": request_id,
+                "method": asked.method,
                 "route": route,
                 "status": response.status_code,
                 "milliseconds": round(seconds * 1_000, 2),
             },
         )
         return response
+
+
+def _new_id() -> str:
+    """Make an id that nobody needs to guess; a random UUID would ask the kernel each time."""
+    return f"{random.getrandbits(128):032x}"

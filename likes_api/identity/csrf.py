@@ -8,8 +8,8 @@ used, and what is instead: ``docs/decisions/0005``.
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flask import Flask, Request, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import generate_csrf, validate_csrf
 
 COOKIE = "likes_csrf"
@@ -25,6 +25,11 @@ class _CookieInterface(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the cookie, where there is one; Flask would set up signatures for every request without one, too."""
         return super().open_session(app, request) if COOKIE in request.cookies else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie, where there is anything to write; Flask would look up its settings for that, too."""
+        if session or session.modified or session.accessed:
+            super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Keep the cookie to https where it was given over https; ``LIKES_TRUSTED_PROXIES`` tell of that, if any."""

@@ -161,7 +161,7 @@ class VoteRepository:
         """Add the vote of somebody who has none in the target's document; ``None`` where that cannot be said."""
         condition, update = update_pipeline.without_vote(voter), update_pipeline.add(voter, vote)
         found = self._update(target, voter, condition, update, update_pipeline.added_fields(vote))
-        return found and _tally(found)
+        return None if found is None else _tally(found)
 
     def _update(
         self,

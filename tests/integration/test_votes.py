@@ -102,7 +102,9 @@ class Answers(CommandListener):
 def test_arrays_stay_on_the_server_when_votes_are_answered(mongod: EmbeddedMongod, database: Database) -> None:
     popular = Target(TargetKind.QUESTION, "popular")
     voters = [f"voter_{index:05}" for index in range(5_000)]
-    database["questions"].insert_one({"_id": "popular", "upvotes": 5_000, "downvotes": 0, "likedBy": voters, "dislikedBy": []})
+    database["questions"].insert_one(
+        {"_id": "popular", "upvotes": 5_000, "downvotes": 0, "likedBy": voters, "dislikedBy": []}
+    )
     answers = Answers()
     with connect(mongod.uri, event_listeners=[answers]) as client:
         votes = VoteRepository(client[database.name])

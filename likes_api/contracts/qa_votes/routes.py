@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, g, request
+from flask import Blueprint, Request, g
+from flask.globals import request_ctx
 
 from likes_api import metrics
 from likes_api.contracts.qa_votes import errors, schemas
@@ -33,12 +34,14 @@ def create_blueprint(
 
     @blueprint.post("/api/likes")
     def vote() -> dict[str, Any]:
-        g.caller = _authenticate(sessions)
+        # Once: flask.request is looked up each time it is named, which adds up to more than reading the body takes.
+        request = request_ctx.request
+        caller = g.caller = _authenticate(sessions, request)
         if origin.is_foreign(request, allowed_origins):
             raise errors.cross_site()
-        body = _read_body()
+        body = _read_body(request)
         ballot = schemas.load_ballot(body)
-        return cast(ballot, idempotency.key_of(request, g.caller.id, body))
+        return cast(ballot, idempotency.key_of(request, caller.id, body))
 
     @rate_limits.counted(Rule("qa-vote", limit, lambda: g.caller.id))
     def cast(ballot: schemas.Ballot, key: RequestKey | None) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def create_blueprint(
     return blueprint
 
 
-def _authenticate(sessions: SessionAuthenticator) -> Caller:
+def _authenticate(sessions: SessionAuthenticator, request: Request) -> Caller:
     try:
         caller = sessions.authenticate(request.cookies)
     except InvalidCredential:
@@ -68,7 +71,7 @@ def _authenticate(sessions: SessionAuthenticator) -> Caller:
     return caller
 
 
-def _read_body() -> dict[str, Any]:
+def _read_body(request: Request) -> dict[str, Any]:
     try:
         json_body.require_json(request)
         return json_body.json_object(request)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from likes_api.contracts.qa_votes.errors import invalid_parameters
 from likes_api.votes import Action, Tally, Target, TargetKind, Vote
@@ -46,28 +46,8 @@ class _BallotSchema(Schema):
     target_type = _Text(data_key="targetType", required=True, error_messages=_MISSING_MESSAGES)
     vote_type = fields.Raw(data_key="voteType", load_default=Vote.UP.value, allow_none=True)
 
-    @post_load
-    def _ballot(self, data: dict[str, Any], **_: Any) -> Ballot:
-        kind = _KINDS.get(data["target_type"])
-        if kind is None:
-            raise ValidationError(INVALID_TARGET_TYPE)
-        vote_type = data["vote_type"]
-        vote = _VOTES.get(vote_type) if isinstance(vote_type, str) else None
-        if vote is None:
-            raise ValidationError(INVALID_VOTE_TYPE)
-        return Ballot(Target(kind, data["target_id"]), vote)
-
-
-class _AnswerSchema(Schema):
-    action = fields.Enum(Action, by_value=True)
-    upvotes = fields.Integer()
-    downvotes = fields.Integer()
-    liked = fields.Boolean()
-    downvoted = fields.Boolean()
-
 
 _BALLOT = _BallotSchema()
-_ANSWER = _AnswerSchema()
 
 
 def load_ballot(body: dict[str, Any]) -> Ballot:
@@ -76,22 +56,26 @@ def load_ballot(body: dict[str, Any]) -> Ballot:
     :raises Refused: 400, in the contract's words.
     """
     try:
-        ballot: Ballot = _BALLOT.load(body)
+        parameters = _BALLOT.load(body)
     except ValidationError as error:
         fault, *_ = error.normalized_messages().values()
         raise invalid_parameters(fault[0]) from None
-    return ballot
+    kind = _KINDS.get(parameters["target_type"])
+    if kind is None:
+        raise invalid_parameters(INVALID_TARGET_TYPE)
+    vote_type = parameters["vote_type"]
+    vote = _VOTES.get(vote_type) if isinstance(vote_type, str) else None
+    if vote is None:
+        raise invalid_parameters(INVALID_VOTE_TYPE)
+    return Ballot(Target(kind, parameters["target_id"]), vote)
 
 
 def dump_answer(action: Action, tally: Tally) -> dict[str, Any]:
     """Write the answer to a vote."""
-    answer: dict[str, Any] = _ANSWER.dump(
-        {
-            "action": action,
-            "upvotes": tally.upvotes,
-            "downvotes": tally.downvotes,
-            "liked": tally.liked,
-            "downvoted": tally.downvoted,
-        }
-    )
-    return answer
+    return {
+        "action": action.value,
+        "upvotes": tally.upvotes,
+        "downvotes": tally.downvotes,
+        "liked": tally.liked,
+        "downvoted": tally.downvoted,
+    }
