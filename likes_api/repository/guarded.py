@@ -50,6 +50,11 @@ def taking_part(session: ClientSession) -> Iterator[None]:
         _session.reset(token)
 
 
+def is_taking_part() -> bool:
+    """Tell whether calls are part of a session now, which no other thread may share."""
+    return _session.get() is not None
+
+
 def guarded(database: Database) -> Database:
     """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
     if not isinstance(database, pymongo.database.Database) or isinstance(database, _GuardedDatabase):

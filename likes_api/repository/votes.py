@@ -21,7 +21,9 @@ from pymongo import ReturnDocument
 
 from likes_api.repository import update_pipeline
 from likes_api.repository.documents import Collection, Database, Document
+from likes_api.repository.guarded import is_taking_part
 from likes_api.repository.overflow import OverflowVotes
+from likes_api.repository.shared_reads import SharedReads
 from likes_api.repository.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.repository.update_pipeline import OVERFLOW, Form
 from likes_api.repository.upkeep import Upkeep
@@ -50,6 +52,7 @@ class VoteRepository:
         self._finder = TargetFinder(qa_id_field)
         self._overflow = OverflowVotes(database)
         self._upkeep = upkeep
+        self._shared: SharedReads[Tally | None] = SharedReads()
         # Which targets are moved saves a round trip. They do not move back; should a host delete one and make it
         # anew, the count that follows the vote tells, and the vote is cast again.
         self._moved: dict[Target, ObjectId] = {}
@@ -195,7 +198,15 @@ class VoteRepository:
         return found
 
     def _count(self, target: Target, id_: ObjectId, voter: str | None = None) -> Tally | None:
-        """Count one moved target's votes; ``None``, and forget the set, if it is the target's no more."""
+        """Count one moved target's votes; ``None``, and forget the set, if it is the target's no more.
+
+        Votes of several threads on one target share their counts, which are read after all of them.
+        """
+        if voter is not None or is_taking_part():
+            return self._count_alone(target, id_, voter)
+        return self._shared.read(id_, partial(self._count_alone, target, id_))
+
+    def _count_alone(self, target: Target, id_: ObjectId, voter: str | None = None) -> Tally | None:
         match, targets = self._finder.filter(target), self._collection(target.kind)
         found = self._overflow.read_one(targets, match, _own_fields(target.kind), id_, voter)
         if found is None:
