@@ -17,6 +17,7 @@ Source: Linux manual, epoll(7).
 import select
 import socket
 import struct
+from collections import deque
 from contextlib import suppress
 from selectors import EVENT_READ
 from threading import Thread
@@ -61,6 +62,9 @@ class BalancedThreadWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         # Looked up here: gunicorn's settings take longer to ask for than what they are asked for takes.
         self._threads: int = self.cfg.threads
+        # gunicorn asks how many these are: where only as many more connections may come as there are threads, it closes
+        # each with its answer, so that those who wait to connect have their turn.
+        self.keepalived_conns = cast(deque[TConn], self._waiting)
         self._keepalive: int = self.cfg.keepalive
 
     @property
@@ -233,7 +237,7 @@ class BalancedThreadWorker(ThreadWorker):
     def _close_overdue(self) -> None:
         """Close connections that were idle too long, whose request is not whole in time, or that have lingered."""
         now = monotonic()
-        for descriptor, conn in list(self._waiting.items()):
+        for descriptor, conn in self._waiting.copy().items():
             if (conn.timeout or 0.0) <= now and self._waiting.pop(descriptor, None) is not None:
                 self._drop(conn)
 
@@ -249,7 +253,7 @@ class BalancedThreadWorker(ThreadWorker):
                 before = self.nr_conns
                 super().accept(listener)
             listener.close()
-        for conn in list(self._waiting.values()):
+        for conn in self._waiting.copy().values():
             conn.timeout = min(conn.timeout or 0.0, monotonic() + LINGER_SECONDS)
 
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 # Longer than a read takes where it is worth waiting for somebody else's.
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 0.1
 
 
 class _Round(Generic[V]):

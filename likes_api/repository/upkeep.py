@@ -28,7 +28,9 @@ IDLE_ROUND_SECONDS = 0.8
 # To read as many open votes takes the server a tenth of a millisecond; to settle them two, once.
 CROWD = 64
 _RETRY_MOVE_SECONDS = 5.0
-_AWAY_SECONDS = 5.0
+# After a failure: one may pass at once, but a database that is away is not asked all the time.
+_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
 _GONE_SECONDS = 60.0
 _SHOW_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
@@ -102,14 +104,17 @@ class Upkeep:
         self._wake.set()
 
     def _run(self) -> None:
+        pause = _PAUSE_SECONDS
         while not self._stopping.is_set():
             self._wake.wait(self._next_sweep - time.monotonic())
             self._wake.clear()
             try:
                 self._round()
+                pause = _PAUSE_SECONDS
             except PyMongoError:
                 _logger.warning("upkeep of votes failed", exc_info=True)
-                self._stopping.wait(_AWAY_SECONDS)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _round(self) -> None:
         for target in [target for target, due in self._outgrown.items() if due <= time.monotonic()]:

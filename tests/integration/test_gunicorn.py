@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from likes_api.repository.documents import Database
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
 from tests.support.nextauth import forge
 from tests.support.raw_http import Answer, connect, exchange, read_answer
-from tests.support.server import running_server, started_server
+from tests.support.server import Server, running_server, started_server
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /api/likes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -193,26 +193,46 @@ def test_a_connection_is_closed_when_it_has_been_idle_for_long(mongod: EmbeddedM
         assert 1.8 < time.monotonic() - began < 4
 
 
+def test_answers_close_their_connections_when_hardly_more_may_come(mongod: EmbeddedMongod) -> None:
+    few = {"GUNICORN_CMD_ARGS": "--worker-connections 12", "WEB_CONCURRENCY": "1", "LIKES_THREADS": "4"}
+    with running_server(environment(mongod.uri, "test_gunicorn", **few)) as url, ExitStack() as held:
+        answers = []
+        for _ in range(30):
+            connection = held.enter_context(connect(url))
+            connection.sendall(GET + b"\r\n")
+            answers.append(read_answer(connection))
+        assert {answer.status for answer in answers} == {200}
+        kept = [answer.headers["connection"] for answer in answers].count("keep-alive")
+        assert 1 <= kept <= 8
+
+
 def test_a_burst_is_shared_when_one_worker_has_no_thread_left(own_mongod: EmbeddedMongod) -> None:
+    """The first worker awake leaves what it has no thread for to the other, if that wakes up soon; try some times."""
     variables = environment(own_mongod.uri, "likes", WEB_CONCURRENCY="2", LIKES_THREADS="4")
-    with started_server(variables) as server, ExitStack() as held:
-        cookie = b"Cookie: next-auth.session-token=" + session().encode() + b"\r\n"
-        request = POST + cookie + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(BALLOT) + BALLOT
-        workers = children(server.pid)
-        assert own_mongod.pid
-        for pid in (own_mongod.pid, *workers):
-            os.kill(pid, signal.SIGSTOP)
+    with started_server(variables) as server:
+        assert any(sorted(burst(server, own_mongod)) == [4, 4] for _ in range(8))
+
+
+def burst(server: Server, mongod: EmbeddedMongod) -> Iterable[int]:
+    """Have eight votes wait when the workers wake up, one after the other; count how many each has served."""
+    cookie = b"Cookie: next-auth.session-token=" + session().encode() + b"\r\n"
+    request = POST + cookie + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(BALLOT) + BALLOT
+    workers, seen = children(server.pid), len(server.log.read_text().splitlines())
+    assert mongod.pid
+    for pid in (mongod.pid, *workers):
+        os.kill(pid, signal.SIGSTOP)
+    with ExitStack() as held:
         connections = [held.enter_context(connect(server.url)) for _ in range(8)]
         for connection in connections:
             connection.sendall(request)
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
-        time.sleep(0.5)
-        os.kill(own_mongod.pid, signal.SIGCONT)
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(mongod.pid, signal.SIGCONT)
         assert [read_answer(connection).status for connection in connections] == [404] * 8
-        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-        served = Counter(line["process"] for line in lines if line.get("route") == "/api/likes")
-        assert served == dict.fromkeys(workers, 4)
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()[seen:]]
+    return Counter(line["process"] for line in lines if line.get("route") == "/api/likes").values()
 
 
 @pytest.fixture
