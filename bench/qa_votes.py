@@ -5,43 +5,23 @@ random; a second time with the rate limiter on (at a limit nobody reaches), whos
 The driver alone: 2 processes of 8 threads, one conditional ``find_one_and_update`` per vote.
 """
 
-import json
-import os
-import re
 import statistics
-import subprocess
 import tempfile
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Thread
-from time import perf_counter, time
+from time import perf_counter
 from uuid import uuid4
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from joserfc import jwe
-from joserfc.jwk import OctKey
 from pymongo import MongoClient
 
+from bench import load
+from bench.load import QUESTIONS, SECRET
 from likes_api.repository.embedded import EmbeddedMongod, find_mongod
 from tests.support.server import running_server
 
 ROUNDS = 3
-QUESTIONS = 1_000
-USERS = 500
-SECRET = "a secret for benchmarks and nothing else"
-
-WRK_SCRIPT = """
-local cookies = {}
-for line in io.lines(os.getenv("BENCH_COOKIES")) do cookies[#cookies + 1] = line end
-local function draw()
-  local body = '{"targetId":"q_' .. math.random(%d) .. '","targetType":"question","voteType":"up"}'
-  local headers = {["Content-Type"] = "application/json", ["Cookie"] = cookies[math.random(#cookies)]}
-  return wrk.format("POST", "/api/likes", headers, body)
-end
-init = function(args) math.randomseed(os.time()) end
-request = draw
-"""
+CONNECTIONS = 32
 
 
 def main(seconds: float) -> None:
@@ -65,7 +45,7 @@ def main(seconds: float) -> None:
 
 def _through_gunicorn(uri: str, seconds: float, *, limiter: bool) -> float:
     database = f"bench_{uuid4().hex}"
-    _fill(uri, database)
+    fill(uri, database)
     environment = {
         "LIKES_MONGODB_URI": uri,
         "LIKES_MONGODB_DATABASE": database,
@@ -76,40 +56,16 @@ def _through_gunicorn(uri: str, seconds: float, *, limiter: bool) -> float:
         "WEB_CONCURRENCY": "2",
     }
     with running_server(environment) as url, tempfile.TemporaryDirectory() as directory:
-        _wrk(url, directory, min(2.0, seconds))  # warm up: connections, caches
-        rate = _wrk(url, directory, seconds)
+        load.vote(url, directory, min(2.0, seconds), connections=CONNECTIONS)  # warm up: caches
+        rate = load.vote(url, directory, seconds, connections=CONNECTIONS).votes
     with MongoClient(uri) as client:
         client.drop_database(database)
     return rate
 
 
-def _wrk(url: str, directory: str, seconds: float) -> float:
-    script, cookies = Path(directory, "vote.lua"), Path(directory, "cookies")
-    script.write_text(WRK_SCRIPT % QUESTIONS)
-    cookies.write_text("\n".join(f"next-auth.session-token={_token(number)}" for number in range(USERS)))
-    report = subprocess.run(
-        ["wrk", "-t1", "-c32", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(script), url],
-        env=os.environ | {"BENCH_COOKIES": str(cookies)},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    if "Non-2xx" in report or "Socket errors" in report:
-        raise RuntimeError(f"wrk met errors:\n{report}")
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", report)[1])
-
-
-def _token(number: int) -> str:
-    claims = json.dumps({"sub": f"user-{number:020}", "exp": int(time()) + 86_400})
-    key = OctKey.import_key(
-        HKDF(SHA256(), 32, salt=b"", info=b"NextAuth.js Generated Encryption Key").derive(SECRET.encode())
-    )
-    return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, claims, key)
-
-
 def _driver(uri: str, seconds: float) -> float:
     database = f"bench_{uuid4().hex}"
-    _fill(uri, database)
+    fill(uri, database)
     with get_context("spawn").Pool(2) as pool:
         counts = pool.starmap(_driver_process, [(uri, database, seconds, seed) for seed in range(2)])
     with MongoClient(uri) as client:
@@ -147,7 +103,8 @@ def _driver_process(uri: str, database: str, seconds: float, seed: int) -> float
     return sum(votes) / (perf_counter() - began)
 
 
-def _fill(uri: str, database: str) -> None:
+def fill(uri: str, database: str) -> None:
+    """Make the questions, without votes."""
     with MongoClient(uri) as client:
         client[database].questions.insert_many(
             {"_id": f"q_{number}", "upvotes": 0, "downvotes": 0, "likedBy": [], "dislikedBy": []}

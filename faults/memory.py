@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from bench.qa_votes import QUESTIONS, WRK_SCRIPT
+from bench.load import QUESTIONS, WRK_SCRIPT
 from faults.clients import SECRET
 from faults.processes import Gunicorn, eventually
 from faults.report import Report
