@@ -1,12 +1,14 @@
 """Votes per second through gunicorn, beside the driver alone on the same mongod.
 
 Through gunicorn: 2 workers, wrk with 32 connections kept alive, JWT sessions of 500 users, 1,000 questions drawn at
-random; a second time with the rate limiter on (at a limit nobody reaches), whose counters are writes too.
+random; again with each worker bound to a processor; and with the rate limiter on (at a limit nobody reaches), whose
+counters are writes too.
 The driver alone: 2 processes of 8 threads, one conditional ``find_one_and_update`` per vote.
 """
 
 import statistics
 import tempfile
+from collections.abc import Mapping
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Thread
@@ -24,26 +26,33 @@ ROUNDS = 3
 CONNECTIONS = 32
 
 
+CONFIGURATIONS = {
+    "through gunicorn": {},
+    "with LIKES_PIN_WORKERS": {"LIKES_PIN_WORKERS": "true"},
+    "with the limiter on": {"LIKES_RATELIMIT_ENABLED": "true"},
+}
+
+
 def main(seconds: float) -> None:
     """Measure, alternating, and print the median of each and the ratios."""
-    driver, limited, unlimited = [], [], []
+    driver: list[float] = []
+    through: dict[str, list[float]] = {name: [] for name in CONFIGURATIONS}
     with (
         tempfile.TemporaryDirectory() as directory,
         EmbeddedMongod(find_mongod(None), Path(directory), cache_gb=1) as server,
     ):
-        uri = server.uri
         for _ in range(ROUNDS):
-            driver.append(_driver(uri, seconds))
-            unlimited.append(_through_gunicorn(uri, seconds, limiter=False))
-            limited.append(_through_gunicorn(uri, seconds, limiter=True))
+            driver.append(_driver(server.uri, seconds))
+            for name, settings in CONFIGURATIONS.items():
+                through[name].append(_through_gunicorn(server.uri, seconds, settings))
     ceiling = statistics.median(driver)
     print(f"driver alone             {ceiling:8.0f} votes/s   {_spread(driver)}")
-    for name, rates in (("through gunicorn", unlimited), ("with the limiter on", limited)):
+    for name, rates in through.items():
         rate = statistics.median(rates)
         print(f"{name:24} {rate:8.0f} votes/s   {_spread(rates)}   {rate / ceiling:.2f} x the driver alone")
 
 
-def _through_gunicorn(uri: str, seconds: float, *, limiter: bool) -> float:
+def _through_gunicorn(uri: str, seconds: float, settings: Mapping[str, str]) -> float:
     database = f"bench_{uuid4().hex}"
     fill(uri, database)
     environment = {
@@ -51,9 +60,10 @@ def _through_gunicorn(uri: str, seconds: float, *, limiter: bool) -> float:
         "LIKES_MONGODB_DATABASE": database,
         "LIKES_SECRET_KEY": SECRET,
         "LIKES_NEXTAUTH_SECRET": SECRET,
-        "LIKES_RATELIMIT_ENABLED": str(limiter).lower(),
+        "LIKES_RATELIMIT_ENABLED": "false",
         "LIKES_LIMIT_QA_VOTE": "1000000/minute",
         "WEB_CONCURRENCY": "2",
+        **settings,
     }
     with running_server(environment) as url, tempfile.TemporaryDirectory() as directory:
         load.vote(url, directory, min(2.0, seconds), connections=CONNECTIONS)  # warm up: caches

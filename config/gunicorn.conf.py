@@ -1,5 +1,6 @@
 """gunicorn for real traffic. Each worker makes its own database client, because nothing is preloaded."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Use them, in the worker, before it loads the application."""
+    """Use them, in the worker, before it loads the application; and stay on one processor, if that is wanted."""
     metrics_files.use_slot(worker)
+    if _settings.pin_workers:
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {processors[worker.metrics_slot % len(processors)]})
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from faults.clients import SECRET, Crowd
 from faults.processes import Gunicorn, children, eventually
@@ -211,6 +212,23 @@ def test_a_burst_is_shared_when_one_worker_has_no_thread_left(own_mongod: Embedd
     variables = environment(own_mongod.uri, "likes", WEB_CONCURRENCY="2", LIKES_THREADS="4")
     with started_server(variables) as server:
         assert any(sorted(burst(server, own_mongod)) == [4, 4] for _ in range(8))
+
+
+@pytest.mark.parametrize("pinned", ["true", "false"])
+def test_each_worker_keeps_to_a_processor_when_that_is_wanted(mongod: EmbeddedMongod, pinned: str) -> None:
+    variables = environment(mongod.uri, "test_gunicorn", WEB_CONCURRENCY="2", LIKES_PIN_WORKERS=pinned)
+    with started_server(variables) as server:
+        for _ in range(2):
+            workers = children(server.pid)
+            bound = {pid: os.sched_getaffinity(pid) for pid in workers}
+            if pinned == "true":
+                expected = [{processor} for processor in sorted(os.sched_getaffinity(0))[:2]]
+                assert sorted(bound.values(), key=min) == expected
+            else:
+                assert list(bound.values()) == [os.sched_getaffinity(0)] * 2
+            os.kill(workers[0], signal.SIGKILL)
+            eventually(lambda: len({*children(server.pid)} - {workers[0]}) == 2, "a new worker", 10)  # noqa: B023
+            eventually(lambda: requests.get(f"{server.url}/healthz", timeout=5).ok, "an answer", 10)
 
 
 def burst(server: Server, mongod: EmbeddedMongod) -> Iterable[int]:

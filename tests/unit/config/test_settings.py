@@ -36,6 +36,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         nextauth_secrets=(),
         nextauth_cookie=None,
         nextauth_user_claims=("id", "sub"),
+        pin_workers=False,
         guest_likes=False,
         trusted_proxies=0,
         cors_origins=(),
