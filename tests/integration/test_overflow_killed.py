@@ -98,7 +98,11 @@ def tidy(database: Database) -> None:
     long_ago = database["questions"].find_one({}, {"then": {"$subtract": ["$$NOW", 600_000]}}) or {}
     state = {f"{OVERFLOW}.since": {"$exists": True}}
     database["questions"].update_one(state, {"$set": {f"{OVERFLOW}.since": long_ago["then"]}})
-    assert all(mended for _, fault, mended in verify_votes(database, repair=True) if fault)
+    # The server may still be copying for the dead process, and what it writes after a repair is a fault again.
+    end = time.monotonic() + 5
+    while left := [fault for _, fault, mended in verify_votes(database, repair=True) if fault and not mended]:
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
 
 
 def test_commands_of_a_move_are_as_many_as_the_test_above_kills(mongod: EmbeddedMongod, database: Database) -> None:
