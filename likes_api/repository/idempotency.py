@@ -8,21 +8,18 @@ A record is ``{_id: digest of caller and key, fingerprint: digest of the request
 Source: MongoDB manual, "Transactions"; why so: ``docs/decisions/0011-idempotency.md``.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from likes_api.repository.client import deadline, seconds_left
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.guarded import guarded, taking_part
-
-log = logging.getLogger(__name__)
+from likes_api.repository.orphans import end_orphans
 
 COLLECTION = "idempotency"
 LIFETIME = timedelta(hours=24)
@@ -30,6 +27,7 @@ LIFETIME = timedelta(hours=24)
 ENDING_SHARE = 0.2
 # Where there is no deadline; no request of ours has a longer one.
 REQUEST_SECONDS = 2.5
+# No request of ours lasts as long.
 ORPHANED_SECONDS = 4.0
 
 _WRITE_CONFLICT = 112
@@ -78,7 +76,8 @@ class IdempotencyRepository:
         except DuplicateKeyError:
             return self._remembered(key), True
         except KeyInUse:
-            end_orphans(self._client)
+            # On the way to a refusal only. Else a killed process's key and target would be held for a minute.
+            end_orphans(self._client, age=ORPHANED_SECONDS)
             raise
 
     def _perform(self, session: ClientSession, key: RequestKey, act: Callable[[], Document], until: float) -> Document:
@@ -109,27 +108,3 @@ class IdempotencyRepository:
             raise KeyReused
         answer: Document = record["answer"]
         return answer
-
-
-def end_orphans(client: MongoClient[Document]) -> None:
-    """End transactions of ours that nobody will end: those of a process that was killed in between.
-
-    The server would keep them for ``transactionLifetimeLimitSeconds`` (a minute by default), and with them the key and
-    the target, whose votes would have to wait. No request of ours lasts as long as :data:`ORPHANED_SECONDS`.
-
-    Two round trips, on the way to a refusal only. Needs no privilege, as it is about this user's own sessions. Source:
-    MongoDB manual, ``$currentOp`` and ``killSessions``.
-    """
-    match = {
-        "type": "idleSession",
-        "appName": client.options.pool_options.appname,
-        "transaction.timeOpenMicros": {"$gt": ORPHANED_SECONDS * 1e6},
-    }
-    try:
-        with client.admin.aggregate([{"$currentOp": {"idleSessions": True}}, {"$match": match}]) as operations:
-            orphans = [{"id": each["lsid"]["id"]} for each in operations]
-        if orphans:
-            client.admin.command("killSessions", orphans)
-            log.warning("orphaned transactions are ended", extra={"transactions": len(orphans)})
-    except PyMongoError as error:
-        log.warning("orphaned transactions cannot be ended", extra={"failure": type(error).__name__})

@@ -3,7 +3,6 @@
 Neither step changes any count (see ``overflow.py`` for the sum), so both may fail, be left out or be done twice.
 """
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +25,7 @@ BATCH = 128
 _ATTEMPTS = 5
 _CLAIM = f"{OVERFLOW}.settling"
 _CLAIM_MILLISECONDS = 1_000
-# A transaction of ours is open for milliseconds. One that idles for this long lost its process.
-_LOST_MICROSECONDS = 1_000_000
 _COUNTERS = (("upvotes", "up"), ("downvotes", "down"))
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,24 +162,6 @@ class Settlement:
     def forget(self, id_: ObjectId) -> None:
         """Delete the documents of those who have no vote any more; it costs more than the rest, and is in no hurry."""
         self._votes.delete_many(without_vote(id_))
-
-    def abandon_lost_transactions(self) -> None:
-        """End transactions of ours whose process was killed: MongoDB itself would hold their documents for a minute.
-
-        Needs no privilege: a user may see and end their own (MongoDB manual, ``$currentOp``, ``killSessions``).
-        """
-        admin = self._database.client.admin
-        appname = self._database.client.options.pool_options.metadata.get("application", {}).get("name")
-        lost: Document = {
-            "type": "idleSession",
-            "appName": appname,
-            "transaction.timeInactiveMicros": {"$gt": _LOST_MICROSECONDS},
-        }
-        pipeline: list[Document] = [{"$currentOp": {"allUsers": False, "idleSessions": True}}, {"$match": lost}]
-        sessions = [{"id": each["lsid"]["id"]} for each in admin.aggregate(pipeline)]
-        if sessions:
-            _logger.warning("ending transactions whose process is gone", extra={"transactions": len(sessions)})
-            admin.command("killSessions", sessions)
 
 
 def _plus(counter: str, step: int) -> Document:

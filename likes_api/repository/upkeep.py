@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from likes_api.repository.client import deadline
 from likes_api.repository.documents import Database, Document
 from likes_api.repository.moving import Mover
+from likes_api.repository.orphans import end_orphans
 from likes_api.repository.settling import BATCH, Moved, Settlement
 from likes_api.repository.targets import TargetFinder
 from likes_api.votes import Target, TargetNotFound
@@ -34,6 +35,8 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _GONE_SECONDS = 60.0
 _SHOW_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
+# A transaction of ours is open for milliseconds. One that idles for this long lost its process.
+_LOST_SECONDS = 1.0
 _STOP_SECONDS = 2.0
 
 P = ParamSpec("P")
@@ -197,7 +200,7 @@ class Upkeep:
         """Others hold what we want to write. Mostly they are alive, and do the same; look whether they are."""
         if self._looked + _LOOK_SECONDS < time.monotonic():
             self._looked = time.monotonic()
-            self._settlement.abandon_lost_transactions()
+            end_orphans(self._database.client, idle=_LOST_SECONDS)
 
 
 def _hello(database: Database) -> Document:
