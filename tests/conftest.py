@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import mongomock
 import pytest
 from flask import Flask
@@ -17,6 +18,9 @@ from tests.support.documents import emptied_afterwards, named_database
 from tests.support.settings import settings
 
 mongomock_gaps.install()
+# A machine that is shared stalls at times for longer than the 200 ms that hypothesis gives an example.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from tests.support import diaspora
 from tests.support.diaspora import BOB, CAROL, LISTS, ROUTES, Pod, Route, call, set_likers, token_of
 from tests.support.documents import emptied_afterwards, snapshot
 
-FUZZ = settings(max_examples=150, deadline=None)
+FUZZ = settings(max_examples=150)
 routes = st.sampled_from(ROUTES)
 any_bytes = (
     st.binary(max_size=300) | st.text(max_size=200).map(str.encode) | st.text("0123456789abcdef").map(str.encode)

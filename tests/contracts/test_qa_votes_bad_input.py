@@ -231,14 +231,14 @@ def documented(body: dict[str, object]) -> tuple[int, str]:
 
 @given(body=BODIES)
 @example(body={"targetId": "unknown", "targetType": "message"})
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_object_is_answered_as_documented(app: Flask, body: dict[str, object]) -> None:
     response = post(app, body)
     assert (response.status_code, response.get_json()["error"]) == documented(body)
 
 
 @given(body=st.binary(max_size=200) | JSON_VALUE.map(lambda value: json.dumps(value).encode()[:-1]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_refused_as_bad_input(app: Flask, body: bytes) -> None:
     response = post(app, body)
     assert response.status_code == 400
@@ -250,6 +250,6 @@ def test_any_bytes_are_refused_as_bad_input(app: Flask, body: bytes) -> None:
     value=st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60)
     | st.lists(st.text("abcAQ_-09%", max_size=8), min_size=5, max_size=5).map(".".join),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_cookie_is_no_session(app: Flask, name: str, value: str) -> None:
     assert post(app, headers={"Cookie": f"{name}={value}"}).status_code == 401

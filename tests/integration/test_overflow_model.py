@@ -131,5 +131,5 @@ class OverflowMachine(RuleBasedStateMachine):
 
 def test_repository_agrees_with_the_model_when_targets_are_moved_in_between(database: Database) -> None:
     run_state_machine_as_test(
-        lambda: OverflowMachine(database), settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
+        lambda: OverflowMachine(database), settings=settings(max_examples=40, stateful_step_count=25)
     )

@@ -106,5 +106,5 @@ def test_repository_agrees_with_the_model_after_every_step_of_any_sequence(datab
     def machine() -> VotesMachine:
         return VotesMachine(database)
 
-    bounds = settings(max_examples=100, stateful_step_count=30, deadline=None)
+    bounds = settings(max_examples=100, stateful_step_count=30)
     run_state_machine_as_test(machine, settings=bounds)  # type: ignore[arg-type]  # a function will do
