@@ -14,6 +14,7 @@ A connection belongs to whoever took it out of ``_waiting``; ``EPOLLONESHOT`` wa
 Source: Linux manual, epoll(7).
 """
 
+import os
 import select
 import socket
 import struct
@@ -21,7 +22,7 @@ from collections import deque
 from contextlib import suppress
 from selectors import EVENT_READ
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, cast
 
 from gunicorn.http.errors import LimitRequestHeaders
@@ -36,6 +37,9 @@ REQUEST_SECONDS = 10.0
 # How long a worker without a free thread leaves new connections to the others: long enough for a worker with one to be
 # first, short enough that nobody waits long, unseen by any deadline, in the kernel's queue where all are busy.
 RELUCTANT_SECONDS = 0.05
+# How long after each connection a worker leaves the next to the others, for as long as it takes them to wake up: who is
+# awake would take all of a burst, and keep them. It still accepts more than it could serve.
+COURTESY_SECONDS = 0.001
 # How often the main loop looks round: how exactly it knows when a request came that found no free thread.
 _ROUND_SECONDS = 0.05
 # How long a closed connection may go on sending what nobody reads: closed outright, its client could lose the answer
@@ -60,12 +64,9 @@ class BalancedThreadWorker(ThreadWorker):
         self._leaving: set[TConn] = set()
         self._full_since = 0.0
         super().__init__(*args, **kwargs)
-        # Looked up here: gunicorn's settings take longer to ask for than what they are asked for takes.
-        self._threads: int = self.cfg.threads
         # gunicorn asks how many these are: where only as many more connections may come as there are threads, it closes
         # each with its answer, so that those who wait to connect have their turn.
         self.keepalived_conns = cast(deque[TConn], self._waiting)
-        self._keepalive: int = self.cfg.keepalive
 
     @property
     def nr_conns(self) -> int:
@@ -77,13 +78,19 @@ class BalancedThreadWorker(ThreadWorker):
 
     def init_process(self) -> None:
         """Make what must not cross the fork, and run."""
+        # As attributes: gunicorn looks each of twenty settings that a request needs up in two steps of Python.
+        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        # Linux manual, sched(7): who wakes up in a batch process displaces nobody. Our threads would only displace each
+        # other, all waiting for one lock, and the database that they wait for, out of the processor's caches.
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         self._events = select.epoll()
         super().init_process()
 
     def run(self) -> None:
         """Serve until told to stop; then refuse newcomers, and answer what has come."""
         self.poller.register(cast(int, self.method_queue.fileno()), EVENT_READ, self.method_queue.run_callbacks)
-        for number in range(self._threads):
+        for number in range(self.cfg.threads):
             Thread(target=self._serve, name=f"requests-{number}", daemon=True).start()
         while self.alive and self.is_parent_alive():
             self.set_accept_enabled(self.nr_conns < self.worker_connections and not self._is_reluctant())
@@ -97,11 +104,13 @@ class BalancedThreadWorker(ThreadWorker):
         self.method_queue.close()
 
     def accept(self, listener: socket.socket) -> None:
-        """Accept a connection, unless another worker had better do it."""
+        """Accept a connection, unless another worker had better do it; and leave the next one to the others."""
         if self._is_reluctant():
             self.set_accept_enabled(False)
         else:
             super().accept(listener)
+            if self.cfg.workers > 1:
+                sleep(COURTESY_SECONDS)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Have the threads wait for what a new connection sends. It occupies one from now on if that is there."""
@@ -173,7 +182,7 @@ class BalancedThreadWorker(ThreadWorker):
             return self.handle(conn)
         finally:
             self._in_hand.discard(conn)
-            conn.timeout = monotonic() + (self._keepalive if self.alive else LINGER_SECONDS)
+            conn.timeout = monotonic() + (self.cfg.keepalive if self.alive else LINGER_SECONDS)
             if not self._accepting:
                 self._wake()
 
@@ -205,7 +214,7 @@ class BalancedThreadWorker(ThreadWorker):
 
     def _take_in_hand(self, conn: TConn) -> None:
         self._in_hand.add(conn)
-        if len(self._in_hand) == self._threads:
+        if len(self._in_hand) == self.cfg.threads:
             self._full_since = monotonic()
 
     def _drop(self, conn: TConn) -> None:
@@ -223,7 +232,7 @@ class BalancedThreadWorker(ThreadWorker):
     def _go_round(self) -> None:
         self.notify()
         self.wait_for_and_dispatch_events(_ROUND_SECONDS)
-        if len(self._in_hand) >= self._threads:
+        if len(self._in_hand) >= self.cfg.threads:
             self._note_arrivals()
         self._close_overdue()
 
@@ -242,7 +251,7 @@ class BalancedThreadWorker(ThreadWorker):
                 self._drop(conn)
 
     def _is_reluctant(self) -> bool:
-        return len(self._in_hand) >= self._threads and monotonic() - self._full_since < RELUCTANT_SECONDS
+        return len(self._in_hand) >= self.cfg.threads and monotonic() - self._full_since < RELUCTANT_SECONDS
 
     def _stop_listening(self) -> None:
         """Take in who has connected already, then refuse others at once rather than when we are gone."""

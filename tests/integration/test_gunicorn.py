@@ -1,49 +1,21 @@
-"""Prove on a real gunicorn, as an operator runs it, what is admitted, what is refused, and that nothing gets lost."""
+"""Prove on a real gunicorn, as an operator runs it, which requests and connections are admitted, and for how long."""
 
-import json
-import os
-import signal
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
-import requests
 
-from faults.clients import SECRET, Crowd
-from faults.processes import Gunicorn, children, eventually
-from faults.report import Report, summarize
-from likes_api.repository.documents import Database
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.nextauth import forge
+from likes_api.repository.embedded import EmbeddedMongod
+from tests.support.gunicorn import BALLOT, GET, POST, environment, session
 from tests.support.raw_http import Answer, connect, exchange, read_answer
-from tests.support.server import Server, running_server, started_server
-
-GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-POST = b"POST /api/likes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-TARGETS = [f"q_{number}" for number in range(5)]
-BALLOT = b'{"targetId":"q_0","targetType":"question"}'
+from tests.support.server import running_server, started_server
 
 
 @pytest.fixture(scope="module")
 def server(mongod: EmbeddedMongod) -> Iterator[str]:
     with running_server(environment(mongod.uri, "test_gunicorn")) as url:
         yield url
-
-
-def environment(uri: str, database: str, **more: str) -> dict[str, str]:
-    return {
-        "LIKES_MONGODB_URI": uri,
-        "LIKES_MONGODB_DATABASE": database,
-        "LIKES_NEXTAUTH_SECRET": SECRET,
-        "LIKES_RATELIMIT_ENABLED": "false",
-    } | more
-
-
-def session(user: str = "ada", filler: int = 0) -> str:
-    return forge.v4(SECRET, {"sub": user, "exp": int(time.time()) + 3_600, "filler": "x" * filler})
 
 
 def chunked_cookie(token: str) -> bytes:
@@ -205,133 +177,3 @@ def test_answers_close_their_connections_when_hardly_more_may_come(mongod: Embed
         assert {answer.status for answer in answers} == {200}
         kept = [answer.headers["connection"] for answer in answers].count("keep-alive")
         assert 1 <= kept <= 12  # eight, and those whose thread had answered but not put them back yet
-
-
-def test_a_burst_is_shared_when_one_worker_has_no_thread_left(own_mongod: EmbeddedMongod) -> None:
-    """The first worker awake leaves what it has no thread for to the other, if that wakes up soon; try some times."""
-    variables = environment(own_mongod.uri, "likes", WEB_CONCURRENCY="2", LIKES_THREADS="4")
-    with started_server(variables) as server:
-        assert any(sorted(burst(server, own_mongod)) == [4, 4] for _ in range(8))
-
-
-@pytest.mark.parametrize("pinned", ["true", "false"])
-def test_each_worker_keeps_to_a_processor_when_that_is_wanted(mongod: EmbeddedMongod, pinned: str) -> None:
-    variables = environment(mongod.uri, "test_gunicorn", WEB_CONCURRENCY="2", LIKES_PIN_WORKERS=pinned)
-    with started_server(variables) as server:
-        for _ in range(2):
-            workers = children(server.pid)
-            bound = {pid: os.sched_getaffinity(pid) for pid in workers}
-            if pinned == "true":
-                ours = sorted(os.sched_getaffinity(0))
-                assert sorted(map(min, bound.values())) == sorted((ours * 2)[:2])
-                assert all(len(processors) == 1 for processors in bound.values())
-            else:
-                assert list(bound.values()) == [os.sched_getaffinity(0)] * 2
-            os.kill(workers[0], signal.SIGKILL)
-            eventually(lambda: len({*children(server.pid)} - {workers[0]}) == 2, "a new worker", 10)  # noqa: B023
-            eventually(lambda: requests.get(f"{server.url}/healthz", timeout=5).ok, "an answer", 10)
-
-
-def burst(server: Server, mongod: EmbeddedMongod) -> Iterable[int]:
-    """Have eight votes wait when the workers wake up, one after the other; count how many each has served."""
-    cookie = b"Cookie: next-auth.session-token=" + session().encode() + b"\r\n"
-    request = POST + cookie + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(BALLOT) + BALLOT
-    workers, seen = children(server.pid), len(server.log.read_text().splitlines())
-    assert mongod.pid
-    for pid in (mongod.pid, *workers):
-        os.kill(pid, signal.SIGSTOP)
-    with ExitStack() as held:
-        connections = [held.enter_context(connect(server.url)) for _ in range(8)]
-        for connection in connections:
-            connection.sendall(request)
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
-            time.sleep(0.02)
-        time.sleep(0.3)
-        os.kill(mongod.pid, signal.SIGCONT)
-        assert [read_answer(connection).status for connection in connections] == [404] * 8
-    lines = [json.loads(line) for line in server.log.read_text().splitlines()[seen:]]
-    return Counter(line["process"] for line in lines if line.get("route") == "/api/likes").values()
-
-
-@pytest.fixture
-def own_mongod(tmp_path: Path) -> Iterator[EmbeddedMongod]:
-    """A mongod that a test may freeze."""
-    with EmbeddedMongod(find_mongod(None), tmp_path) as mongod:
-        yield mongod
-
-
-def test_sigterm_answers_requests_in_hand_and_refuses_others_when_it_stops(own_mongod: EmbeddedMongod) -> None:
-    with started_server(environment(own_mongod.uri, "likes", WEB_CONCURRENCY="1")) as server:
-        cookie = b"Cookie: next-auth.session-token=" + session().encode() + b"\r\n"
-        request = POST + cookie + b"Content-Length: %d\r\n\r\n" % len(BALLOT) + BALLOT
-        exchange(server.url, request.replace(b"Host", b"Connection: close\r\nHost"))  # connects to MongoDB
-        with connect(server.url) as idle, ExitStack() as held:
-            idle.sendall(GET + b"\r\n")
-            assert read_answer(idle).status == 200
-            assert own_mongod.pid
-            os.kill(own_mongod.pid, signal.SIGSTOP)
-            in_hand = [held.enter_context(connect(server.url)) for _ in range(12)]  # more than threads
-            for connection in in_hand:
-                connection.sendall(request)
-            time.sleep(0.2)
-            os.kill(server.pid, signal.SIGTERM)
-            time.sleep(0.3)
-            with pytest.raises(ConnectionRefusedError):
-                connect(server.url)
-            # A client that keeps its connection may be sending its next request at this moment.
-            idle.sendall(GET + b"\r\n")
-            os.kill(own_mongod.pid, signal.SIGCONT)
-            answers = [read_answer(connection) for connection in [*in_hand, idle]]
-        assert [answer.status for answer in answers] == [404] * 12 + [200]
-        assert answers[-1].headers["connection"] == "close"
-        eventually(lambda: not Path(f"/proc/{server.pid}/task").exists() or not children(server.pid), "the end", 10)
-
-
-@pytest.mark.parametrize("how", ["reload", "recycling"])
-def test_no_vote_is_lost_under_load_when_workers_are_replaced(
-    mongod: EmbeddedMongod, database: Database, tmp_path: Path, how: str
-) -> None:
-    database.questions.insert_many({"_id": target} for target in TARGETS)
-    settings = environment(mongod.uri, database.name)
-    if how == "recycling":
-        settings["GUNICORN_CMD_ARGS"] = "--max-requests 150 --max-requests-jitter 50"
-    gunicorn = Gunicorn(tmp_path, settings)
-    gunicorn.start()
-    crowd = Crowd(gunicorn.port, 6, TARGETS)
-    try:
-        eventually(gunicorn.is_serving, "gunicorn answers")
-        before = set(gunicorn.workers())
-        crowd.start()
-        for _ in range(2):
-            time.sleep(2.5)
-            if how == "reload":
-                gunicorn.send(signal.SIGHUP)
-        time.sleep(2.5)
-        crowd.stop()
-        assert before.isdisjoint(gunicorn.workers()[:1])
-    finally:
-        gunicorn.end()
-    assert {outcome.status for outcome in crowd.outcomes} == {200}
-    report = Report()
-    summarize(report, crowd, database)
-    assert not report.failures
-
-
-def test_requests_are_bounded_in_time_when_more_wait_than_there_are_threads(own_mongod: EmbeddedMongod) -> None:
-    with started_server(environment(own_mongod.uri, "likes", WEB_CONCURRENCY="1", LIKES_THREADS="2")) as server:
-        cookie = b"Cookie: next-auth.session-token=" + session().encode() + b"\r\n"
-        request = POST + cookie + b"Content-Length: %d\r\n\r\n" % len(BALLOT) + BALLOT
-        assert exchange(server.url, request.replace(b"Host", b"Connection: close\r\nHost")).status == 404
-        assert own_mongod.pid
-        os.kill(own_mongod.pid, signal.SIGSTOP)
-        try:
-            with ExitStack() as held:
-                waiting = [held.enter_context(connect(server.url)) for _ in range(8)]
-                began = time.monotonic()
-                for connection in waiting:
-                    connection.sendall(request)
-                assert [read_answer(connection).status for connection in waiting] == [500] * 8
-                assert time.monotonic() - began < 3.5
-        finally:
-            os.kill(own_mongod.pid, signal.SIGCONT)
