@@ -9,7 +9,6 @@ Source: MongoDB manual, "Updates with Aggregation Pipeline".
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from likes_api.votes import Vote
@@ -44,18 +43,6 @@ def add(voter: str, vote: Vote) -> Expression:
     """Add a vote where there is none (:func:`without_vote`), by operators: the server does them in less time."""
     half = _half(vote)
     return {"$push": {half.array: voter}, "$inc": {half.counter: 1}}
-
-
-@cache
-def added_fields(vote: Vote) -> Expression:
-    """Project a document as :func:`tally_fields` does, when ``vote`` was added by :func:`add`."""
-    return {
-        "upvotes": 1,
-        "downvotes": 1,
-        "liked": {"$literal": vote is Vote.UP},
-        "downvoted": {"$literal": vote is Vote.DOWN},
-        "voters": {"$add": [{"$size": f"${_UP.array}"}, {"$size": f"${_DOWN.array}"}]},
-    }
 
 
 def toggle(voter: str, vote: Vote) -> list[Expression]:
