@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.routing import MapAdapter
 from werkzeug.sansio.http import parse_cookie
 
 # At 16 kB for the longest header (config/gunicorn.conf.py), 16 MB at the very most.
@@ -26,7 +27,7 @@ def _cookies(header: str) -> ImmutableMultiDict[str, str]:
 class _Request(Request):
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
-        return _cookies(";".join(self.headers.getlist("Cookie")))
+        return _cookies(self.environ.get("HTTP_COOKIE", ""))
 
 
 class _Json(DefaultJSONProvider):
@@ -44,6 +45,19 @@ class Application(Flask):
 
     request_class = _Request
     json_provider_class = _Json
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Look for the route by path and method; Flask reads the ``Host`` twice for that, which none of ours names."""
+        if request is None or self.config["TRUSTED_HOSTS"] is not None:
+            return super().create_url_adapter(request)
+        return self.url_map.bind(
+            request.host,
+            request.root_path,
+            url_scheme=request.scheme,
+            default_method=request.method,
+            path_info=request.path,
+            query_args=request.query_string.decode("latin1"),
+        )
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Call it as it is; Flask looks at it each time to tell whether it is asynchronous."""

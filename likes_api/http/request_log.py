@@ -22,8 +22,10 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}")
 def register(app: Flask) -> None:
     """Give every request of ``app`` an id (``X-Request-ID``, echoed or made), a log line and its place in the metrics.
 
-    Register this first: what is registered before it is not in the time.
+    Register this first: what is registered before it is not in the time. And in the process that serves.
     """
+    # logging finds out anew for each line who writes it, in which process and thread, and from where in the code.
+    record_of_all = vars(log.makeRecord(log.name, logging.INFO, __file__, 0, "request", (), None))
 
     @app.before_request
     def begin() -> None:
@@ -39,16 +41,18 @@ def register(app: Flask) -> None:
         seconds = time.perf_counter() - began
         route = asked.url_rule.rule if asked.url_rule else None
         metrics.observe_request(asked.blueprint, route, asked.method, response.status_code, seconds)
-        log.info(
-            "request",
-            extra={
-                "request_id": request_id,
-                "method": asked.method,
-                "route": route,
-                "status": response.status_code,
-                "milliseconds": round(seconds * 1_000, 2),
-            },
-        )
+        if log.isEnabledFor(logging.INFO):
+            record = logging.LogRecord.__new__(logging.LogRecord)
+            vars(record).update(
+                record_of_all,
+                created=time.time(),
+                request_id=request_id,
+                method=asked.method,
+                route=route,
+                status=response.status_code,
+                milliseconds=round(seconds * 1_000, 2),
+            )
+            log.handle(record)
         return response
 
 
