@@ -37,8 +37,8 @@ REQUEST_SECONDS = 10.0
 # How long a worker without a free thread leaves new connections to the others: long enough for a worker with one to be
 # first, short enough that nobody waits long, unseen by any deadline, in the kernel's queue where all are busy.
 RELUCTANT_SECONDS = 0.05
-# How long after each connection a worker leaves the next to the others, for as long as it takes them to wake up: who is
-# awake would take all of a burst, and keep them. It still accepts more than it could serve.
+# How long after a connection that asks nothing yet a worker leaves the next to the others, for as long as it takes them
+# to wake up: who is awake would take all of a burst, and keep them.
 COURTESY_SECONDS = 0.001
 # How often the main loop looks round: how exactly it knows when a request came that found no free thread.
 _ROUND_SECONDS = 0.05
@@ -104,24 +104,29 @@ class BalancedThreadWorker(ThreadWorker):
         self.method_queue.close()
 
     def accept(self, listener: socket.socket) -> None:
-        """Accept a connection, unless another worker had better do it; and leave the next one to the others."""
+        """Accept a connection, unless another worker had better do it."""
         if self._is_reluctant():
             self.set_accept_enabled(False)
         else:
             super().accept(listener)
-            if self.cfg.workers > 1:
-                sleep(COURTESY_SECONDS)
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Have the threads wait for what a new connection sends. It occupies one from now on if that is there."""
+        """Have the threads wait for what a new connection sends. It occupies one from now on if that is there.
+
+        If not, it is one of those that are opened in advance and kept: the next one is left to the other workers.
+        """
         self._open.add(conn)
         _set_up(conn)
         conn.timeout = monotonic() + REQUEST_SECONDS
+        asks = False
         with suppress(OSError):
-            if conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                self._take_in_hand(conn)
+            asks = bool(conn.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        if asks:
+            self._take_in_hand(conn)
         self._waiting[conn.sock.fileno()] = conn
         self._events.register(conn.sock.fileno(), _ONCE)
+        if not asks and self.alive and self.cfg.workers > 1:
+            sleep(COURTESY_SECONDS)
 
     def handle(self, conn: TConn) -> bool:
         """Serve a request that is whole; tell whether the connection may carry another."""
