@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
-SOURCES := likes_api config wsgi.py tests bench faults
+SOURCES := likes_api config wsgi.py tests harness bench faults
 
 .PHONY: run test check format bench faults system-run system-check system-test clean
 

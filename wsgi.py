@@ -4,12 +4,12 @@ import logging.config
 
 from config.logging import CONFIGURATION
 from config.settings import Settings
-from likes_api.app import UPKEEP, create_app
-from likes_api.deployment import ensure_indexes_meanwhile
+from likes_api.app import MAINTENANCE, create_app
+from likes_api.server.deployment import ensure_indexes_meanwhile
 
 logging.config.dictConfig(CONFIGURATION)
 settings = Settings.from_environment(database_required=True)
 app = create_app(settings)
 ensure_indexes_meanwhile(settings)
 # Now rather than with the first vote: a process that was killed may have left something to do.
-app.extensions[UPKEEP].start()
+app.extensions[MAINTENANCE].start()

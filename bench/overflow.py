@@ -19,13 +19,13 @@ from bson import ObjectId
 
 from bench import overflow_http
 from bench.overflow_designs import DESIGNS
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Database
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from likes_api.repository.overflow import VOTES, ensure_indexes
-from likes_api.repository.targets import TargetFinder
-from likes_api.repository.upkeep import Upkeep
-from likes_api.repository.votes import VoteRepository
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database
+from likes_api.repository.votes.maintenance import Maintenance
+from likes_api.repository.votes.repository import VoteRepository
+from likes_api.repository.votes.targets import TargetFinder
+from likes_api.repository.votes.vote_documents import VOTES, ensure_indexes
 from likes_api.votes import Target, TargetKind, Vote
 
 NAME = "bench"
@@ -56,9 +56,9 @@ def main(seconds: float) -> None:
 @contextmanager
 def _votes(uri: str, overflow_at: int = 1000) -> Iterator[tuple[Database, VoteRepository]]:
     with connect(uri) as client:
-        upkeep = Upkeep(client[NAME], TargetFinder(), overflow_at)
-        yield client[NAME], VoteRepository(client[NAME], upkeep=upkeep)
-        upkeep.stop()
+        maintenance = Maintenance(client[NAME], TargetFinder(), overflow_at)
+        yield client[NAME], VoteRepository(client[NAME], maintenance=maintenance)
+        maintenance.stop()
 
 
 def question(id_: str) -> Target:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 
-from likes_api.repository.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document
 
 STRIPES = 64
 _TOGGLE: list[Document] = [{"$set": {"vote": {"$cond": [{"$eq": ["$vote", "up"]}, "$$REMOVE", "up"]}}}]

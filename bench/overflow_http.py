@@ -4,8 +4,8 @@ import statistics
 import tempfile
 
 from bench import load, overflow, qa_votes
-from likes_api.repository.client import connect
-from tests.support.server import running_server
+from harness.server import running_server
+from likes_api.mongodb.client import connect
 
 _DATABASE = "bench_http"
 _SMALL = load.WRK_SCRIPT % load.QUESTIONS

@@ -18,9 +18,9 @@ from uuid import uuid4
 from pymongo import MongoClient
 
 from bench import load
-from bench.load import QUESTIONS, SECRET
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.server import running_server
+from harness.server import running_server
+from harness.wrk import QUESTIONS, SECRET
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 
 ROUNDS = 3
 CONNECTIONS = 32

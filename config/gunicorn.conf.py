@@ -11,7 +11,7 @@ from gunicorn.workers.base import Worker
 
 from config.logging import CONFIGURATION
 from config.settings import Settings, SettingsError
-from likes_api import metrics_files
+from likes_api.server import metrics_files
 
 try:
     _settings = Settings.from_environment(database_required=True)
@@ -22,7 +22,7 @@ except SettingsError as error:
 
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "likes_api.http.worker.BalancedThreadWorker"
+worker_class = "likes_api.server.worker.BalancedThreadWorker"
 threads = _settings.threads
 
 # Longer than deploy/nginx.conf keeps an idle connection to us (15 s): where the one who asks also closes, no request

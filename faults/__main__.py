@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from faults import memory, replica_set, single_node, slow_clients
-from faults.report import Report
+from harness.report import Report
 
 SCENARIOS: dict[str, Callable[[], Report]] = {
     "replica_set": replica_set.main,

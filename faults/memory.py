@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from bench.load import QUESTIONS, WRK_SCRIPT
-from faults.clients import SECRET
-from faults.processes import Gunicorn, eventually
-from faults.report import Report
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.nextauth import forge
+from harness.crowd import SECRET
+from harness.gunicorn import Gunicorn, eventually
+from harness.nextauth import forge
+from harness.report import Report
+from harness.wrk import QUESTIONS, WRK_SCRIPT
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 
 USERS = 5_000
 ROUND_SECONDS = 10

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from faults.clients import ACKNOWLEDGED, SECRET, Client, Crowd, Liker
-from faults.processes import Gunicorn, Process, ReplicaSet, eventually
-from faults.report import Report, summarize, unanswered, without_service
-from likes_api.repository.documents import Database
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
+from harness.crowd import ACKNOWLEDGED, SECRET, Client, Crowd, Liker
+from harness.gunicorn import Gunicorn, Process, ReplicaSet, eventually
+from harness.report import Report, summarize, unanswered, without_service
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.documents import Database
 from likes_api.repository.tokens import TokenRepository
 
 TOGGLERS, LIKERS = 6, 2

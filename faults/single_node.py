@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
-from faults.clients import SECRET, Crowd
-from faults.processes import Process, children, eventually
-from faults.report import Report, summarize, unanswered, without_service
-from tests.support.server import free_port, server_environment
+from harness.crowd import SECRET, Crowd
+from harness.gunicorn import Process, children, eventually
+from harness.report import Report, summarize, unanswered, without_service
+from harness.server import free_port, server_environment
 
 CLIENTS = 8
 TARGETS = [f"q_{number}" for number in range(10)]

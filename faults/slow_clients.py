@@ -14,11 +14,11 @@ from threading import Event, Thread
 
 from pymongo import MongoClient
 
-from faults.clients import SECRET, Crowd
-from faults.processes import Gunicorn, eventually
-from faults.report import Report, summarize
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.nginx import running_nginx
+from harness.crowd import SECRET, Crowd
+from harness.gunicorn import Gunicorn, eventually
+from harness.nginx import running_nginx
+from harness.report import Report, summarize
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 
 HALF_OPEN = 200
 SLOW = 500

@@ -15,27 +15,29 @@ from likes_api.contracts.simple_likes import errors as simple_likes_errors
 from likes_api.contracts.simple_likes import routes as simple_likes_routes
 from likes_api.demo import routes as demo_routes
 from likes_api.demo.items import read_items
-from likes_api.http import arrival, cors, errors, limits, ops, request_log, security_headers
+from likes_api.http import cors, errors, health, request_log, security_headers
 from likes_api.http.application import Application
-from likes_api.http.limits import RateLimits
+from likes_api.http.rate_limits import limits
+from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.identity.guest import GuestIds
-from likes_api.repository.client import connect_measured, deadline
-from likes_api.repository.documents import Database
+from likes_api.mongodb.client import connect_measured, deadline
+from likes_api.mongodb.documents import Database
+from likes_api.mongodb.instrumented import instrumented
 from likes_api.repository.entries import EntryRepository
-from likes_api.repository.guarded import guarded
-from likes_api.repository.idempotency import IdempotencyRepository
+from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
-from likes_api.repository.listing import ListingRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
 from likes_api.repository.sessions import SessionRepository
-from likes_api.repository.targets import TargetFinder
 from likes_api.repository.tokens import TokenRepository
-from likes_api.repository.upkeep import Upkeep
-from likes_api.repository.votes import VoteRepository
+from likes_api.repository.votes.listing import ListingRepository
+from likes_api.repository.votes.maintenance import Maintenance
+from likes_api.repository.votes.repository import VoteRepository
+from likes_api.repository.votes.targets import TargetFinder
+from likes_api.server import queue_time
 from likes_api.widget import routes as widget_routes
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ REQUEST_DATABASE_SECONDS = 2.0
 # What is left to a request that has waited longer than that: enough where the database is well again, and where it is
 # not, those who queue for the threads of a worker fail quickly one after the other.
 LEAST_DATABASE_SECONDS = 0.1
-UPKEEP = "likes-upkeep"
+MAINTENANCE = "likes-maintenance"
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
@@ -59,7 +61,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """
     if database is None:
         database = _open_database(settings)
-    database = guarded(database)
+    database = instrumented(database)
     app = Application(__name__, static_folder=None)
     # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
     app.url_map.merge_slashes = False
@@ -73,10 +75,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     cors.register(app, settings.cors_origins)
     answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
     rate_limits.register(app, answer)
-    app.register_blueprint(ops.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
+    app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
     # One for all contracts: what targets with many votes need is done by one thread, which starts when first needed.
-    upkeep = app.extensions[UPKEEP] = Upkeep(database, TargetFinder(settings.qa_id_field), settings.overflow_at)
-    votes = VoteRepository(database, settings.qa_id_field, upkeep)
+    maintenance = app.extensions[MAINTENANCE] = Maintenance(
+        database, TargetFinder(settings.qa_id_field), settings.overflow_at
+    )
+    votes = VoteRepository(database, settings.qa_id_field, maintenance)
     sessions = _sessions(settings, database)
     records = IdempotencyRepository(database)
     app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, sessions))
@@ -190,7 +194,7 @@ def _behind_proxies(app: "WSGIApplication", count: int) -> "WSGIApplication":
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with deadline(max(LEAST_DATABASE_SECONDS, REQUEST_DATABASE_SECONDS - arrival.seconds_since())):
+        with deadline(max(LEAST_DATABASE_SECONDS, REQUEST_DATABASE_SECONDS - queue_time.seconds_since())):
             return app(environ, start_response)
 
     return serve

@@ -15,17 +15,17 @@ import click
 
 import config
 from config.settings import Settings, SettingsError
-from likes_api.deployment import embedded_secret, open_database
+from likes_api.embedded_mongod.server import EmbeddedMongod, EmbeddedMongoError, find_mongod
 from likes_api.identity.bearer import Scope
+from likes_api.mongodb.documents import Database
 from likes_api.ndjson import import_lines
 from likes_api.repository import StoreError
 from likes_api.repository.content import ContentRepository
-from likes_api.repository.documents import Database
-from likes_api.repository.embedded import EmbeddedMongod, EmbeddedMongoError, find_mongod
-from likes_api.repository.repair import verify_votes
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 from likes_api.repository.tokens import TokenRepository, UnknownPerson
-from likes_api.supervisor import serve
+from likes_api.repository.votes.repair import verify_votes
+from likes_api.server.deployment import embedded_secret, open_database
+from likes_api.server.supervisor import serve
 
 P = ParamSpec("P")
 DEMO_SESSION = timedelta(days=30)

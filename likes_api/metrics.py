@@ -1,7 +1,7 @@
 """What is counted and timed, for Prometheus: every metric is declared here, and used through these functions.
 
 Under gunicorn each worker writes to files of its own, which any worker adds up when it is asked (the ``multiprocess``
-mode of prometheus_client, see ``likes_api/metrics_files.py``); elsewhere the values live in this process.
+mode of prometheus_client, see ``likes_api/server/metrics_files.py``); elsewhere the values live in this process.
 
 Labels take few values, all ours: no id, address or text of a client. The children are cached, because looking one up
 costs more than counting in it.

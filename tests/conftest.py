@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 from pymongo import MongoClient
 
+from harness.documents import emptied_afterwards, named_database
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database, Document
 from tests.support import mongomock_gaps
 from tests.support.commands import CountedCommands
-from tests.support.documents import emptied_afterwards, named_database
 from tests.support.settings import settings
 
 mongomock_gaps.install()

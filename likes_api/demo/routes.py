@@ -19,7 +19,7 @@ from likes_api.http.headers import protect_page
 from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
 from likes_api.repository.sessions import SessionRepository, UnknownUser
-from likes_api.repository.votes import VoteRepository
+from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetKind
 from likes_api.widget.routes import SCRIPT_PATH
 

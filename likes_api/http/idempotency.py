@@ -15,7 +15,7 @@ from flask import Request
 
 from likes_api import metrics
 from likes_api.http.errors import Refused
-from likes_api.repository.idempotency import IdempotencyRepository, KeyInUse, KeyReused, RequestKey
+from likes_api.repository.idempotency_keys import IdempotencyRepository, KeyInUse, KeyReused, RequestKey
 
 MAX_LENGTH = 255
 HEADER = "Idempotency-Key"

@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from flask.globals import request_ctx
 
 from likes_api import metrics
-from likes_api.repository.guarded import trace
+from likes_api.mongodb.instrumented import trace
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ v5         A256CBC-HS512   cookie name  ``Auth.js Generated Encryption Key (<coo
 
 Source: ``jwt/index.js`` of next-auth 4.24; ``jwt.ts`` of @auth/core 0.21 (next-auth 5.0.0-beta.5, the last beta
 with A256GCM) and 0.41; RFC 7516 (JWE), RFC 5869 (HKDF), RFC 7638 (thumbprint). Proven on tokens made by these
-packages: ``tests/support/nextauth``.
+packages: ``harness/nextauth``.
 """
 
 import base64

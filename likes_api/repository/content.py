@@ -11,11 +11,11 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from likes_api.repository import update_pipeline
-from likes_api.repository.bringing import Bringer, MoveTimeout
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.targets import COLLECTIONS, HOST_OWNED, TargetFinder
-from likes_api.repository.update_pipeline import OVERFLOW
+from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes import array_votes
+from likes_api.repository.votes.array_votes import OVERFLOW
+from likes_api.repository.votes.bulk_import import Bringer, MoveTimeout
+from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 
 USERS = "users"
@@ -96,7 +96,7 @@ class ContentRepository:
         if record.kind in COLLECTIONS:
             stage = {name: {"$literal": value} for name, value in record.fields.items()}
             none: dict[Vote, Sequence[str]] = {Vote.UP: (), Vote.DOWN: ()}
-            stage |= update_pipeline.bring(none if self._is_large(record) else _votes(record))
+            stage |= array_votes.bring(none if self._is_large(record) else _votes(record))
             return UpdateOne(self._filter(record), [{"$set": stage}], upsert=True)
         return UpdateOne(
             self._filter(record), {"$set": record.fields} if record.fields else {"$setOnInsert": {}}, upsert=True

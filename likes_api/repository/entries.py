@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from likes_api.repository.documents import Database
-from likes_api.repository.votes import COLLECTIONS
+from likes_api.mongodb.documents import Database
+from likes_api.repository.votes.repository import COLLECTIONS
 from likes_api.votes import Target, TargetKind, TargetNotFound
 
 

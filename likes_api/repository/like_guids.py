@@ -7,7 +7,7 @@ from threading import Lock
 
 from pymongo import ReturnDocument
 
-from likes_api.repository.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document
 from likes_api.votes import Target
 
 COLLECTION = "likes_settings"

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from likes_api.mongodb.documents import Database
 from likes_api.repository.content import PEOPLE
-from likes_api.repository.documents import Database
 
 
 @dataclass(frozen=True, slots=True)

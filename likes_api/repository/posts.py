@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.content import PEOPLE
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.votes import COLLECTIONS
+from likes_api.repository.votes.repository import COLLECTIONS
 from likes_api.votes import TargetKind
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bson import ObjectId
 
-from likes_api.repository.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document
 
 _TOKEN_BYTES = 32
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.content import PEOPLE
-from likes_api.repository.documents import Database, Document
 
 # Not "tokens": in a database shared with a host application, the index that lets tokens expire must not meet a
 # collection of the host's.

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
-from tests.support.documents import all_faults, emptied_afterwards
+from harness.documents import all_faults, emptied_afterwards
+from harness.server import running_server
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.documents import Database, Document
 from tests.support.qa_votes import URL, session_of
-from tests.support.server import running_server
 from tests.support.settings import NEXTAUTH_SECRET
 
 QUESTIONS = ("q_1", "q_2", "q_3")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 from pymongo import MongoClient
 
+from harness.documents import emptied_afterwards, named_database
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Document
-from likes_api.repository.embedded import EmbeddedMongod
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Document
 from tests.support import diaspora
 from tests.support.commands import CountedCommands
 from tests.support.diaspora import Pod
-from tests.support.documents import emptied_afterwards, named_database
 from tests.support.settings import settings
 
 

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from likes_api.repository.embedded import EmbeddedMongod
+from harness.documents import all_faults
+from harness.server import running_server
+from likes_api.embedded_mongod.server import EmbeddedMongod
 from tests.support import diaspora
 from tests.support.diaspora import (
     BOB,
@@ -25,8 +27,6 @@ from tests.support.diaspora import (
     set_likers,
     token_of,
 )
-from tests.support.documents import all_faults
-from tests.support.server import running_server
 
 AT_ONCE = 32
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from likes_api.repository.documents import Document
+from harness.documents import emptied_afterwards, snapshot
+from likes_api.mongodb.documents import Document
 from tests.support import diaspora
 from tests.support.diaspora import BOB, CAROL, LISTS, ROUTES, Pod, Route, call, set_likers, token_of
-from tests.support.documents import emptied_afterwards, snapshot
 
 FUZZ = settings(max_examples=150)
 routes = st.sampled_from(ROUTES)

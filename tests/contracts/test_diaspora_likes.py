@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from harness.documents import all_faults, snapshot
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.votes import VoteRepository
+from likes_api.mongodb.client import connect
+from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Target, TargetNotFound
 from tests.support.diaspora import (
     ALICE,
@@ -35,7 +36,6 @@ from tests.support.diaspora import (
     set_likers,
     token_of,
 )
-from tests.support.documents import all_faults, snapshot
 from tests.support.settings import settings
 
 each_route = pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -272,7 +272,7 @@ def test_answer_is_404_when_the_target_goes_after_it_was_looked_up(
 
     for name in ("set", "clear", "tally"):
         monkeypatch.setattr(VoteRepository, name, gone)
-    monkeypatch.setattr("likes_api.repository.listing.ListingRepository.likers", gone)
+    monkeypatch.setattr("likes_api.repository.votes.listing.ListingRepository.likers", gone)
     response = call(pod.app, route, token_of(pod.database))
     assert (response.status_code, response.get_json()) == (404, route.not_found)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.documents import snapshot
 from likes_api.repository.tokens import TokenRepository
 from tests.support.diaspora import (
     BOB,
@@ -20,7 +21,6 @@ from tests.support.diaspora import (
     set_likers,
     token_of,
 )
-from tests.support.documents import snapshot
 
 each_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 UNKNOWN = "0" * 64

@@ -11,12 +11,12 @@ from flask import Flask
 from pymongo import MongoClient
 from werkzeug.test import TestResponse
 
+from harness.documents import all_faults, emptied_afterwards, snapshot
 from likes_api.app import create_app
 from likes_api.identity.guest import GuestIds
-from likes_api.repository.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.sessions import SessionRepository
 from tests.support.commands import CountedCommands
-from tests.support.documents import all_faults, emptied_afterwards, snapshot
 from tests.support.settings import SECRET_KEY, settings
 from tests.support.simple_likes import Visitor
 

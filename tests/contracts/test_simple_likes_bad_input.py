@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from harness.documents import emptied_afterwards, snapshot
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Database
-from tests.support.documents import emptied_afterwards, snapshot
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database
 from tests.support.settings import settings
 from tests.support.simple_likes import PREFIX, Visitor
 

@@ -12,12 +12,12 @@ import pytest
 import requests
 from pymongo import MongoClient
 
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.documents import all_faults, emptied_afterwards
+from harness.documents import all_faults, emptied_afterwards
+from harness.redis import running_redis
+from harness.server import Server, running_server, started_server
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.documents import Database, Document
 from tests.support.qa_votes import session_of
-from tests.support.redis import running_redis
-from tests.support.server import Server, running_server, started_server
 from tests.support.settings import NEXTAUTH_SECRET
 from tests.support.simple_likes import PREFIX
 

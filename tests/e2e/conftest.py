@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pymongo import MongoClient
 
+from harness.server import running_server
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.documents import Database
 from likes_api.ndjson import import_lines
 from likes_api.repository.content import ContentRepository
-from likes_api.repository.documents import Database
-from likes_api.repository.embedded import EmbeddedMongod
 from tests.e2e.visitor import Site, Visitor
-from tests.support.server import running_server
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

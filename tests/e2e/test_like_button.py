@@ -7,8 +7,8 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from playwright.sync_api import Page, Route, expect
 
+from harness.server import SECRET_KEY
 from tests.e2e.visitor import Site, Visitor, like_button, message
-from tests.support.server import SECRET_KEY
 
 NewVisitor = Callable[..., Visitor]
 TOGGLE = "**/toggle"

@@ -8,7 +8,7 @@ from uuid import uuid4
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
 
 from likes_api.http.headers import CONTENT_SECURITY_POLICY
-from likes_api.repository.documents import Database
+from likes_api.mongodb.documents import Database
 from likes_api.repository.sessions import SessionRepository
 from likes_api.widget.routes import SCRIPT_PATH
 

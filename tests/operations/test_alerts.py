@@ -5,7 +5,7 @@ import subprocess
 
 from flask import Flask
 
-from tests.support.server import ROOT
+from harness.server import ROOT
 
 OPERATIONS = ROOT / "docs" / "operations"
 

@@ -21,12 +21,12 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
+from harness.processes import halted
 from likes_api.app import create_app
-from likes_api.repository.circuit import FAILURES, Circuit, DatabaseAway
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Document
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.processes import halted
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.circuit_breaker import FAILURES, CircuitBreaker, DatabaseUnavailable
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Document
 from tests.support.qa_votes import post
 from tests.support.settings import settings
 
@@ -55,11 +55,11 @@ def life() -> Iterator[Life]:
 
 
 @pytest.fixture
-def circuit(life: Life) -> Circuit:
-    return Circuit(life.probe, life.changes.append)
+def circuit(life: Life) -> CircuitBreaker:
+    return CircuitBreaker(life.probe, life.changes.append)
 
 
-def fail(circuit: Circuit, error: PyMongoError) -> None:
+def fail(circuit: CircuitBreaker, error: PyMongoError) -> None:
     with pytest.raises(type(error)), circuit.watch():
         raise error
 
@@ -68,19 +68,19 @@ def fail(circuit: Circuit, error: PyMongoError) -> None:
     "error", [AutoReconnect(), NetworkTimeout(), ServerSelectionTimeoutError(), ConnectionFailure()]
 )
 def test_circuit_opens_when_calls_in_a_row_did_not_reach_the_database(
-    circuit: Circuit, life: Life, error: PyMongoError
+    circuit: CircuitBreaker, life: Life, error: PyMongoError
 ) -> None:
     for _ in range(FAILURES - 1):
         fail(circuit, error)
     assert not circuit.is_open
     fail(circuit, error)
     assert circuit.is_open
-    with pytest.raises(DatabaseAway), circuit.watch():
+    with pytest.raises(DatabaseUnavailable), circuit.watch():
         pytest.fail("the database was asked")
     assert life.changes == [True]
 
 
-def test_circuit_stays_closed_when_an_answer_came_in_between(circuit: Circuit) -> None:
+def test_circuit_stays_closed_when_an_answer_came_in_between(circuit: CircuitBreaker) -> None:
     for _ in range(3):
         for _ in range(FAILURES - 1):
             fail(circuit, AutoReconnect())
@@ -94,7 +94,7 @@ def test_circuit_stays_closed_when_an_answer_came_in_between(circuit: Circuit) -
 
 @pytest.mark.parametrize("error", [OperationFailure("no"), WaitQueueTimeoutError(), PyMongoError()])
 def test_circuit_stays_closed_when_failures_do_not_say_that_the_database_is_away(
-    circuit: Circuit, error: PyMongoError
+    circuit: CircuitBreaker, error: PyMongoError
 ) -> None:
     for _ in range(3 * FAILURES):
         fail(circuit, error)
@@ -102,7 +102,7 @@ def test_circuit_stays_closed_when_failures_do_not_say_that_the_database_is_away
 
 
 def test_circuit_closes_when_the_database_gives_a_sign_of_life_and_one_thread_alone_asks_for_it(
-    circuit: Circuit, life: Life
+    circuit: CircuitBreaker, life: Life
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: fail_once(circuit), range(100)))
@@ -120,7 +120,7 @@ def test_circuit_closes_when_the_database_gives_a_sign_of_life_and_one_thread_al
     assert life.asked == asked
 
 
-def fail_once(circuit: Circuit) -> None:
+def fail_once(circuit: CircuitBreaker) -> None:
     with pytest.raises(PyMongoError), circuit.watch():
         raise AutoReconnect
 

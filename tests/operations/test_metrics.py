@@ -13,13 +13,13 @@ import requests
 from flask import Flask
 from pymongo import MongoClient
 
+from harness.documents import named_database
+from harness.server import Server, started_server
 from likes_api.app import create_app
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
-from tests.support.documents import named_database
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.documents import Database, Document
 from tests.support.metrics import Exposition
 from tests.support.qa_votes import BALLOT, URL, post, session_of
-from tests.support.server import Server, started_server
 from tests.support.settings import NEXTAUTH_SECRET, settings
 
 WORKERS = 4

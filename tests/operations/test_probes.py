@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from pymongo import MongoClient
 
+from harness.processes import halted
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database, Document
 from tests.support.commands import CountedCommands
-from tests.support.processes import halted
 from tests.support.settings import settings
 
 READY_SECONDS = 2.0

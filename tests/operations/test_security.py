@@ -9,12 +9,12 @@ from flask import Flask
 from pymongo import MongoClient
 
 from config.settings import Settings, SettingsError
+from harness.documents import named_database
+from harness.server import COMMAND, ROOT, server_environment
 from likes_api.app import create_app
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
-from tests.support.documents import named_database
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.documents import Database, Document
 from tests.support.qa_votes import BALLOT, URL, post
-from tests.support.server import COMMAND, ROOT, server_environment
 from tests.support.settings import settings
 
 SHOP = "https://shop.example.com"

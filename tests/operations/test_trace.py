@@ -9,11 +9,11 @@ import pytest
 import requests
 from flask import Flask
 
+from harness.server import started_server
 from likes_api.app import create_app
-from likes_api.repository.documents import Database
-from likes_api.repository.embedded import EmbeddedMongod
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.documents import Database
 from tests.support.qa_votes import BALLOT, COOKIE, URL, post, session_of
-from tests.support.server import started_server
 from tests.support.settings import NEXTAUTH_SECRET, settings
 
 REQUEST_ID = "trace-me-7f0c"

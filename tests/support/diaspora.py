@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from likes_api.identity.bearer import Scope
-from likes_api.repository.documents import Database
+from likes_api.mongodb.documents import Database
 from likes_api.repository.tokens import TokenRepository
 from tests.support.commands import CountedCommands
 

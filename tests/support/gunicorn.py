@@ -2,8 +2,8 @@
 
 import time
 
-from faults.clients import SECRET
-from tests.support.nextauth import forge
+from harness.crowd import SECRET
+from harness.nextauth import forge
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /api/likes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

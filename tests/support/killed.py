@@ -1,6 +1,6 @@
 """Work in a process of its own, which kills itself during or after its n-th command.
 
-``killed.py URI DATABASE N during|after move|settle`` prints the names of the commands that it sent, so that a test
+``killed.py URI DATABASE N during|after move|compact`` prints the names of the commands that it sent, so that a test
 knows how many there are.
 """
 
@@ -11,10 +11,10 @@ from threading import Timer
 
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from likes_api.repository.client import connect
-from likes_api.repository.moving import Mover
-from likes_api.repository.settling import Settlement
-from likes_api.repository.targets import TargetFinder
+from likes_api.mongodb.client import connect
+from likes_api.repository.votes.compaction import Compaction
+from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind
 
 DURING_SECONDS = 0.001
@@ -49,14 +49,14 @@ def main(uri: str, name: str, number: int, when: str, work: str) -> None:
     with connect(uri, event_listeners=[Assassin(number, when)]) as client:
         database = client[name]
         if work == "move":
-            Mover(database, TargetFinder()).move(QUESTION)
+            Migration(database, TargetFinder()).move(QUESTION)
         else:
-            settlement = Settlement(database)
-            for id_ in settlement.unsettled():
+            settlement = Compaction(database)
+            for id_ in settlement.uncompacted():
                 moved = settlement.find(id_)
                 assert moved is not None
                 settlement.show(id_, moved)
-                settlement.settle(id_, moved)
+                settlement.compact(id_, moved)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Look at a moved target as if its votes stood in the arrays of its document still; move one at once."""
 
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.moving import Mover
-from likes_api.repository.overflow import VOTES, OverflowVotes
-from likes_api.repository.targets import COLLECTIONS, TargetFinder
-from likes_api.repository.update_pipeline import OVERFLOW, tally_fields
+from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes.array_votes import OVERFLOW, tally_fields
+from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
+from likes_api.repository.votes.vote_documents import VOTES, OverflowVotes
 from likes_api.votes import Target
 
 
 def move(database: Database, target: Target, qa_id_field: str = "_id") -> None:
-    assert Mover(database, TargetFinder(qa_id_field)).move(target)
+    assert Migration(database, TargetFinder(qa_id_field)).move(target)
 
 
 def reassembled(database: Database, target: Target) -> Document:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.nextauth import forge
+from harness.nextauth import forge
 from tests.support.settings import NEXTAUTH_SECRET
 
 URL = "/api/likes"

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 from bson import Int64, ObjectId
 
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.votes import COLLECTIONS, VoteRepository
+from harness.documents import faults
+from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes.repository import COLLECTIONS, VoteRepository
 from likes_api.votes import Action, Tally, Target, TargetKind, TargetNotFound, Vote, action_of_toggle
-from tests.support.documents import faults
 
 UP, DOWN = Vote.UP, Vote.DOWN
 QUESTION = Target(TargetKind.QUESTION, "q_123")

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from likes_api.app import create_app
-from likes_api.repository.documents import Database
+from likes_api.mongodb.documents import Database
 from likes_api.widget.routes import SCRIPT_PATH
 from tests.support.settings import settings
 

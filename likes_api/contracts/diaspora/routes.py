@@ -16,10 +16,10 @@ from likes_api.contracts.diaspora import errors, paging, policy, schemas
 from likes_api.identity.bearer import AmbiguousCredential, Bearer, BearerAuthenticator
 from likes_api.identity.caller import InvalidCredential
 from likes_api.repository.like_guids import LikeGuids
-from likes_api.repository.listing import ListingRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import Post, PostRepository
-from likes_api.repository.votes import VoteRepository
+from likes_api.repository.votes.listing import ListingRepository
+from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
 _ON_POST = "/posts/<post_guid>/likes"

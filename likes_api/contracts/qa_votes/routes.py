@@ -9,10 +9,10 @@ from flask.globals import request_ctx
 from likes_api import metrics
 from likes_api.contracts.qa_votes import errors, schemas
 from likes_api.http import idempotency, json_body, origin
-from likes_api.http.limits import RateLimits, Rule
+from likes_api.http.rate_limits.limits import RateLimits, Rule
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
-from likes_api.repository.idempotency import IdempotencyRepository, RequestKey
-from likes_api.repository.votes import VoteRepository
+from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
+from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
 
 

@@ -9,13 +9,13 @@ from config.settings import Limits
 from likes_api import metrics
 from likes_api.contracts.simple_likes import errors, policy, schemas
 from likes_api.http import idempotency, json_body, origin
-from likes_api.http.limits import RateLimits, Rule
+from likes_api.http.rate_limits.limits import RateLimits, Rule
 from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
 from likes_api.identity.guest import GuestIds, network
 from likes_api.repository.entries import EntryPolicy, EntryRepository
-from likes_api.repository.idempotency import IdempotencyRepository
-from likes_api.repository.votes import VoteRepository
+from likes_api.repository.idempotency_keys import IdempotencyRepository
+from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
 
@@ -89,7 +89,7 @@ def create_blueprint(
 
 
 class _Keys:
-    """What the limits count by; :mod:`likes_api.http.limits` hashes it."""
+    """What the limits count by; :mod:`likes_api.http.rate_limits.limits` hashes it."""
 
     def __init__(self, guests: GuestIds) -> None:
         self._guests = guests

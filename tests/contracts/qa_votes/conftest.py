@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from harness.documents import emptied_afterwards
 from likes_api.app import create_app
-from likes_api.repository.documents import Database
-from tests.support.documents import emptied_afterwards
+from likes_api.mongodb.documents import Database
 from tests.support.settings import settings
 
 

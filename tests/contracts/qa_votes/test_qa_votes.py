@@ -9,10 +9,10 @@ import pytest
 from bson import ObjectId
 from flask import Flask
 
+from harness.documents import all_faults, snapshot
+from harness.nextauth.vectors import Vector, load
 from likes_api.app import create_app
-from likes_api.repository.documents import Database, Document
-from tests.support.documents import all_faults, snapshot
-from tests.support.nextauth.vectors import Vector, load
+from likes_api.mongodb.documents import Database, Document
 from tests.support.qa_votes import BALLOT, COOKIE, URL, post, session_of
 from tests.support.settings import settings
 

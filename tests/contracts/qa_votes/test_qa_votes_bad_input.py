@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
+from harness.documents import named_database, snapshot
+from harness.nextauth import forge
 from likes_api.app import create_app
-from likes_api.repository.documents import Database, Document
-from tests.support.documents import named_database, snapshot
-from tests.support.nextauth import forge
+from likes_api.mongodb.documents import Database, Document
 from tests.support.qa_votes import BALLOT, COOKIE, post, session_of
 from tests.support.settings import NEXTAUTH_SECRET
 from tests.support.settings import settings as make_settings

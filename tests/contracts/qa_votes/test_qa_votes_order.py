@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
+from harness.documents import snapshot
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Database
-from tests.support.documents import snapshot
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database
 from tests.support.qa_votes import BALLOT, post
 from tests.support.settings import settings
 

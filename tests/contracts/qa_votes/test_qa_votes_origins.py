@@ -3,9 +3,9 @@
 import pytest
 from flask import Flask
 
+from harness.documents import snapshot
 from likes_api.app import create_app
-from likes_api.repository.documents import Database
-from tests.support.documents import snapshot
+from likes_api.mongodb.documents import Database
 from tests.support.qa_votes import post
 from tests.support.settings import settings
 

@@ -16,11 +16,11 @@ import pytest
 import requests
 from pymongo import MongoClient
 
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod, find_mongod
-from tests.support.documents import named_database, snapshot
+from harness.documents import named_database, snapshot
+from harness.server import Server, running_server, started_server
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb.documents import Database, Document
 from tests.support.qa_votes import BALLOT, URL, session_of
-from tests.support.server import Server, running_server, started_server
 from tests.support.settings import NEXTAUTH_SECRET
 
 ANSWER_SECONDS = 3.0

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
+from harness.documents import all_faults
 from likes_api.app import create_app
-from likes_api.repository.client import connect
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
-from likes_api.repository.idempotency import COLLECTION
-from likes_api.repository.schema import ensure_indexes
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.idempotency_keys import COLLECTION
+from likes_api.repository.indexes import ensure_indexes
 from tests.support.commands import CountedCommands
-from tests.support.documents import all_faults
 from tests.support.idempotency import KEY, UUID, voters
 from tests.support.qa_votes import BALLOT, post
 from tests.support.settings import settings

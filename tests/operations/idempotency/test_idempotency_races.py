@@ -15,16 +15,16 @@ import requests
 from flask import Flask
 from pymongo.errors import AutoReconnect, PyMongoError
 
+from harness.documents import all_faults
+from harness.server import started_server
 from likes_api.app import create_app
-from likes_api.repository.client import deadline
-from likes_api.repository.documents import Database, Document
-from likes_api.repository.embedded import EmbeddedMongod
-from likes_api.repository.guarded import guarded
-from likes_api.repository.idempotency import COLLECTION, IdempotencyRepository, RequestKey
-from tests.support.documents import all_faults
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.client import deadline
+from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.instrumented import instrumented
+from likes_api.repository.idempotency_keys import COLLECTION, IdempotencyRepository, RequestKey
 from tests.support.idempotency import KEY, UUID, voters
 from tests.support.qa_votes import BALLOT, URL, post, session_of
-from tests.support.server import started_server
 from tests.support.settings import NEXTAUTH_SECRET, settings
 
 
@@ -84,7 +84,7 @@ def test_neither_vote_nor_record_is_there_when_it_fails_between_them(app: Flask,
     key = RequestKey(b"key", b"fingerprint")
 
     def vote_and_die() -> dict[str, Any]:
-        guarded(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}})
+        instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}})
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -100,7 +100,7 @@ def test_target_is_free_at_once_when_a_keyed_vote_ran_out_of_time(
     """The transaction is ended while there is time left; the server would hold the target for a minute otherwise."""
 
     def vote_too_slowly() -> dict[str, Any]:
-        guarded(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}})
+        instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}})
         time.sleep(0.9 * seconds)
         return {"late": True}
 

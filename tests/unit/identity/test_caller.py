@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.nextauth import forge
+from harness.nextauth.vectors import Vector, load, named
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
 from likes_api.identity.database_session import SessionLookup
-from tests.support.nextauth import forge
-from tests.support.nextauth.vectors import Vector, load, named
 
 V4 = "next-auth.session-token"
 V5 = "authjs.session-token"

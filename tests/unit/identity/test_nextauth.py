@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.nextauth import forge
+from harness.nextauth.vectors import named
 from likes_api.identity.nextauth import JwtSessions
-from tests.support.nextauth import forge
-from tests.support.nextauth.vectors import named
 
 NAME = "authjs.session-token"
 SECRET = "a-secret-made-up-for-tests-0123456789"

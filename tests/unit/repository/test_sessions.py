@@ -6,7 +6,7 @@ import mongomock
 import pytest
 from bson import ObjectId
 
-from likes_api.repository.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,8 +1,8 @@
-"""The vote repository on mongomock; on a real server: ``tests/integration/test_votes.py``."""
+"""The vote repository on mongomock; on a real server: ``tests/integration/votes/test_votes.py``."""
 
 import pytest
 
-from likes_api.repository.documents import Database
+from likes_api.mongodb.documents import Database
 from tests.support.vote_suite import VoteRepositorySuite
 
 

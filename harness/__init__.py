@@ -1,0 +1,1 @@
+"""Servers, load and checks that tests, benchmarks and fault runs share."""

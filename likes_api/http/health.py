@@ -1,0 +1,66 @@
+"""What an operator asks: is the process alive, can it serve, and what has it done so far."""
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from likes_api import metrics
+from likes_api.http.errors import Refused
+from likes_api.mongodb.documents import Database
+from likes_api.mongodb.readiness import fault_of
+
+# Below the 2 s of CONTRACTS.md: waiting for a server, the driver looks at the clock every 0.5 s only.
+DATABASE_SECONDS = 1.2
+LIMITER_SECONDS = 0.5
+
+Network = IPv4Network | IPv6Network
+
+
+def create_blueprint(
+    database: Database, limiter_answers: Callable[[float], bool], metrics_allow: Sequence[Network]
+) -> Blueprint:
+    """Make the blueprint of the probes and the metrics.
+
+    :param limiter_answers: asks the store of the rate limits for a sign of life, within so many seconds.
+    :param metrics_allow: where a monitoring system may ask from.
+    """
+    blueprint = Blueprint("ops", __name__)
+
+    @blueprint.get("/healthz")
+    def health() -> dict[str, Any]:
+        """Answer while the process does; the database is not asked, or its failure would restart every worker."""
+        return {"status": "ok"}
+
+    @blueprint.get("/readyz")
+    def readiness() -> tuple[dict[str, Any], int]:
+        """Answer 200 when a vote could be taken now, else 503 and what is not ready.
+
+        Without the store of the rate limits votes go on, so that it is away is told but leaves us ready.
+        """
+        fault = fault_of(database, DATABASE_SECONDS)
+        if fault is not None:
+            return {"status": "unavailable", "not_ready": {"mongodb": fault.value}}, 503
+        if not limiter_answers(LIMITER_SECONDS):
+            return {"status": "ok", "degraded": {"limiter": "unreachable"}}, 200
+        return {"status": "ok"}, 200
+
+    @blueprint.get("/metrics")
+    def exposition() -> Response:
+        """Give all workers' metrics added up, to those who may see them."""
+        if not _is_in(metrics_allow, request.remote_addr):
+            raise Refused(403, "Forbidden")
+        return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
+
+    return blueprint
+
+
+def _is_in(networks: Sequence[Network], address: str | None) -> bool:
+    """Tell whether an address is in one of the networks; the peer of a unix socket has none."""
+    try:
+        ip = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return any((mapped or ip) in network for network in networks)

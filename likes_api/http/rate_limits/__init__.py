@@ -1,0 +1,1 @@
+"""Rate limits by Flask-Limiter: how many requests one user or address may make."""

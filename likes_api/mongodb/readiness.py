@@ -1,0 +1,59 @@
+"""Tell whether the database can take a vote now, and if not, what is wrong with it."""
+
+from enum import StrEnum
+
+from pymongo.errors import (
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+from likes_api.mongodb.client import deadline, ping
+from likes_api.mongodb.documents import Database
+
+
+class Unready(StrEnum):
+    """What an operator looks into first."""
+
+    UNREACHABLE = "unreachable"  # no server: it is down, or the way to it
+    SLOW = "slow"  # there is a server, but it does not answer in time
+    NO_PRIMARY = "no primary"  # servers answer, but none takes writes
+    BUSY = "no free connection"  # we have as many calls under way as we may have
+    REFUSED = "refused"  # it answered with an error: a password, a permission
+
+
+def fault_of(database: Database, seconds: float) -> Unready | None:
+    """Ask the primary for a sign of life, in one round trip, and wait so long for it.
+
+    Past the circuit: a probe wants to know, not to be spared.
+    """
+    try:
+        with deadline(seconds):
+            ping(database)
+    except ServerSelectionTimeoutError:
+        return _why_no_server(database)
+    except WaitQueueTimeoutError:
+        return Unready.BUSY
+    except NotPrimaryError:
+        return Unready.NO_PRIMARY
+    except (NetworkTimeout, ExecutionTimeout):
+        return Unready.SLOW
+    except OperationFailure:
+        return Unready.REFUSED
+    except ConnectionFailure:
+        return _why_no_server(database)
+    return None
+
+
+def _why_no_server(database: Database) -> Unready:
+    """Read it from what the driver's monitors saw last."""
+    servers = database.client.topology_description.server_descriptions().values()
+    if any(server.is_server_type_known for server in servers):
+        return Unready.NO_PRIMARY
+    if any(isinstance(server.error, NetworkTimeout) for server in servers):
+        return Unready.SLOW
+    return Unready.UNREACHABLE

@@ -1,0 +1,89 @@
+"""Which MongoDB a command works on: the operator's, the embedded one that runs, or one started for the while."""
+
+import atexit
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+from config.settings import Settings
+from likes_api.embedded_mongod.server import DataDirectoryInUse, EmbeddedMongod, find_mongod
+from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database
+from likes_api.repository import StoreError
+from likes_api.repository.indexes import ensure_indexes
+
+_RETRY_SECONDS = 10.0
+_STOP_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Give the database that the settings name.
+
+    :raises EmbeddedMongoError: without ``LIKES_MONGODB_URI`` there is no mongod to run.
+    """
+    with _server(settings) as uri, connect(uri) as client:
+        yield client[settings.mongodb_database]
+
+
+def ensure_indexes_meanwhile(settings: Settings) -> None:
+    """Make the indexes in a thread of their own, so that a database that is away keeps no worker from starting.
+
+    Until then everything works; expired tokens are just not swept up. On a client of its own, which is closed when the
+    work is done.
+    """
+    stopping = Event()
+
+    def work() -> None:
+        while not stopping.is_set():
+            try:
+                with open_database(settings) as database:
+                    ensure_indexes(database)
+                    stopping.set()
+            except StoreError as error:
+                log.warning("indexes are not made, trying again", extra={"failure": type(error).__name__})
+                stopping.wait(_RETRY_SECONDS)
+
+    def stop() -> None:
+        # Before PyMongo's own clean-up at exit, which does not expect a client that is being made.
+        stopping.set()
+        thread.join(_STOP_SECONDS)
+
+    thread = Thread(target=work, name="ensure-indexes", daemon=True)
+    thread.start()
+    atexit.register(stop)
+
+
+def embedded_secret(data_dir: Path) -> str:
+    """Return the application's secret of an embedded deployment: made once, kept in the data directory (mode 0600)."""
+    path = data_dir / "secret-key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+@contextmanager
+def _server(settings: Settings) -> Iterator[str]:
+    if settings.mongodb_uri is not None:
+        yield settings.mongodb_uri
+        return
+    mongod = EmbeddedMongod(find_mongod(settings.mongod), settings.data_dir)
+    try:
+        uri = mongod.start()
+    except DataDirectoryInUse as in_use:
+        yield in_use.uri
+        return
+    try:
+        yield uri
+    finally:
+        mongod.stop()

@@ -1,0 +1,145 @@
+"""Prove that ``deploy/nginx.conf`` does what it says, with Debian's nginx in front of a real gunicorn."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import requests
+
+from harness.nginx import Nginx, running_nginx
+from harness.raw_http import connect, exchange
+from harness.server import Server, free_port, started_server
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from tests.integration.server.test_gunicorn import GET, POST, chunked_cookie, environment, session
+
+URL = "/api/likes"
+BALLOT = {"targetId": "q_0", "targetType": "question"}
+
+
+@pytest.fixture(scope="module")
+def gunicorn(mongod: EmbeddedMongod) -> Iterator[Server]:
+    settings = environment(mongod.uri, "test_nginx", LIKES_TRUSTED_PROXIES="1")
+    with started_server(settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nginx(gunicorn: Server) -> Iterator[Nginx]:
+    with running_nginx(gunicorn.url.removeprefix("http://")) as nginx:
+        yield nginx
+
+
+@pytest.fixture
+def browser(nginx: Nginx) -> Iterator[requests.Session]:
+    with requests.Session() as client:
+        client.trust_env = False  # or a CA bundle in the environment would win
+        client.verify = str(nginx.certificate)
+        yield client
+
+
+def https(nginx: Nginx, path: str) -> str:
+    return f"https://localhost:{nginx.tls_port}{path}"
+
+
+def plain(nginx: Nginx) -> str:
+    return f"http://127.0.0.1:{nginx.plain_port}"
+
+
+def test_http_is_sent_to_https_when_a_browser_asks(nginx: Nginx) -> None:
+    answer = requests.post(f"http://127.0.0.1:{nginx.redirect_port}/a?b=c", timeout=5, allow_redirects=False)
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == "https://127.0.0.1/a?b=c"
+
+
+def test_the_application_sees_https_when_nginx_says_so(nginx: Nginx, browser: requests.Session) -> None:
+    """An Origin is our own when its scheme is, too: it would be foreign if the application saw http."""
+    headers = {"Cookie": f"next-auth.session-token={session()}", "Origin": f"https://localhost:{nginx.tls_port}"}
+    assert browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5).status_code == 404
+    headers["Origin"] = headers["Origin"].replace("https", "http")
+    assert browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5).status_code == 403
+
+
+def test_a_session_in_three_chunks_passes_when_it_takes_12_kilobytes(nginx: Nginx, browser: requests.Session) -> None:
+    headers = {"Cookie": chunked_cookie(session(filler=8_500)).decode()}
+    assert browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5).status_code == 404
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answer with the headers that arrive."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({name.lower(): self.headers.get_all(name) for name in self.headers}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_the_guests_address_is_the_connections_own_when_the_client_claims_another() -> None:
+    with HTTPServer(("127.0.0.1", 0), Echo) as upstream, running_nginx(f"127.0.0.1:{upstream.server_port}") as nginx:
+        thread = Thread(target=upstream.serve_forever)
+        thread.start()
+        claims = b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+        seen = exchange(plain(nginx), GET + claims).json
+        upstream.shutdown()
+        thread.join()
+    assert seen["x-forwarded-for"] == ["127.0.0.1"]
+    assert seen["x-forwarded-proto"] == ["http"]
+    assert seen["host"] == ["localhost"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "error"),
+    [
+        (GET + b"Cookie: " + b"a" * 16_400 + b"\r\n\r\n", 431, "Request header fields too large"),
+        (b"GET /" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, "URI too long"),
+        (b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, "URI too long"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "Bad request"),
+        (POST + b"Content-Length: 16385\r\n\r\n" + b"a" * 16_385, 413, "Request entity too large"),
+    ],
+)
+def test_errors_are_json_when_nginx_or_gunicorn_refuses(nginx: Nginx, request_: bytes, status: int, error: str) -> None:
+    answer = exchange(plain(nginx), request_)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+    assert answer.json == {"error": error}
+
+
+def test_503_is_json_when_gunicorn_is_away() -> None:
+    with running_nginx(f"127.0.0.1:{free_port()}") as nginx:
+        answer = exchange(plain(nginx), GET + b"Connection: close\r\n\r\n")
+    assert (answer.status, answer.json) == (503, {"error": "Service unavailable"})
+    assert answer.headers["retry-after"] == "1"
+
+
+def sockets(server: Server) -> list[str]:
+    """List the states of the server's connections, as proc(5) has them: 01 established, 06 TIME_WAIT."""
+    port = int(server.url.rpartition(":")[2])
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [line[3] for line in lines if int(line[1].rpartition(":")[2], 16) == port]
+
+
+def test_connections_to_gunicorn_are_kept_when_clients_come_and_go(nginx: Nginx, gunicorn: Server) -> None:
+    closed = sockets(gunicorn).count("06")
+    for _ in range(20):
+        assert exchange(plain(nginx), GET + b"Connection: close\r\n\r\n").status == 200
+    assert 1 <= sockets(gunicorn).count("01") <= 10
+    assert sockets(gunicorn).count("06") <= closed
+
+
+def test_others_are_served_when_slow_clients_hold_connections_to_nginx(nginx: Nginx) -> None:
+    with ExitStack() as held:
+        for data in (b"", GET, POST + b"Content-Length: 100\r\n\r\n{"):
+            for _ in range(100):
+                held.enter_context(connect(plain(nginx))).sendall(data)
+        began = time.monotonic()
+        for _ in range(10):
+            assert exchange(plain(nginx), GET + b"Connection: close\r\n\r\n").status == 200
+        assert time.monotonic() - began < 2
