@@ -5,13 +5,17 @@ RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
 SOURCES := likes_api config wsgi.py tests harness bench faults
 
-.PHONY: run test check format bench faults system-run system-check system-test clean
+.PHONY: run test unit check format bench faults system-run system-check system-test clean
 
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
 
 test: system-test $(DEVELOPMENT)
 	$(BIN)/python -m pytest
+
+# The inner loop: no server, no browser.
+unit: $(DEVELOPMENT)
+	$(BIN)/python -m pytest -q tests/unit
 
 check: system-check $(DEVELOPMENT)
 	$(BIN)/ruff check $(SOURCES)

@@ -2,13 +2,13 @@
 
 import logging.config
 
-from config.logging import CONFIGURATION
+from config.logging import configuration
 from config.settings import Settings
 from likes_api.app import MAINTENANCE, create_app
 from likes_api.server.deployment import ensure_indexes_meanwhile
 
-logging.config.dictConfig(CONFIGURATION)
 settings = Settings.from_environment(database_required=True)
+logging.config.dictConfig(configuration(settings.log_format))
 app = create_app(settings)
 ensure_indexes_meanwhile(settings)
 # Now rather than with the first vote: a process that was killed may have left something to do.

@@ -9,7 +9,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
-from config.logging import CONFIGURATION
+from config.logging import configuration
 from config.settings import Settings, SettingsError
 from likes_api.server import metrics_files
 
@@ -79,7 +79,7 @@ class _Logger(Logger):
 
 accesslog = None
 logger_class = _Logger
-logconfig_dict = CONFIGURATION
+logconfig_dict = configuration(_settings.log_format)
 
 
 def on_starting(_server: Any) -> None:

@@ -62,6 +62,7 @@ class Settings:
     limits: Limits
     metrics_allow: tuple[IPv4Network | IPv6Network, ...]
     trusted_hosts: tuple[str, ...]
+    log_format: str
     demo: bool
 
     @classmethod
@@ -206,4 +207,7 @@ class _SettingsSchema(Schema):
         data_key="LIKES_METRICS_ALLOW", load_default=(ip_network("127.0.0.0/8"), ip_network("::1/128"))
     )
     trusted_hosts = _CommaSeparated(data_key="LIKES_TRUSTED_HOSTS", load_default=(), validate=_hosts)
+    log_format = fields.String(
+        data_key="LIKES_LOG_FORMAT", load_default="auto", validate=validate.OneOf(["auto", "json", "text"])
+    )
     demo = fields.Boolean(data_key="LIKES_DEMO", load_default=False)

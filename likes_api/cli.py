@@ -1,5 +1,6 @@
 """The ``likes-api`` command: thin, the work is done elsewhere."""
 
+import logging.config
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ from typing import BinaryIO, ParamSpec
 import click
 
 import config
+from config.logging import configuration
 from config.settings import Settings, SettingsError
 from likes_api.embedded_mongod.server import EmbeddedMongod, EmbeddedMongoError, find_mongod
 from likes_api.identity.bearer import Scope
@@ -62,6 +64,7 @@ def main() -> None:
 def run(*, demo: bool) -> None:
     """Serve under gunicorn; without LIKES_MONGODB_URI on an embedded MongoDB in LIKES_DATA_DIR."""
     settings = Settings.from_environment()
+    logging.config.dictConfig(configuration(settings.log_format))
     mongod: EmbeddedMongod | None = None
     environment = dict(os.environ)
     if settings.mongodb_uri is None:

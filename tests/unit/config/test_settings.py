@@ -54,6 +54,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         ),
         metrics_allow=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
         trusted_hosts=(),
+        log_format="auto",
         demo=False,
     )
 
@@ -154,6 +155,7 @@ def test_variables_of_others_are_left_alone() -> None:
         ("LIKES_RATELIMIT_ENABLED", "sometimes"),
         ("LIKES_RATELIMIT_STORAGE_URI", "file:///tmp/limits"),
         ("LIKES_RATELIMIT_STORAGE_URI", "cache.example"),
+        ("LIKES_LOG_FORMAT", "xml"),
         ("LIKES_LIMIT_QA_VOTE", "many"),
         ("LIKES_LIMIT_STATUS", "10/fortnight"),
     ],
