@@ -72,7 +72,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     rate_limits = limits.create(settings, database, guests.digest)
 
     request_log.register(app)
-    cors.register(app, settings.cors_origins)
+    cors.register(app, settings.cors_origins, any_origin=[diaspora_errors.PREFIX])
     answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
     rate_limits.register(app, answer)
     app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))

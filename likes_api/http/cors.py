@@ -1,4 +1,4 @@
-"""Let the pages of listed origins read our answers (Fetch standard, "CORS protocol"); without a list, no page may.
+"""Which pages may read our answers (Fetch standard, "CORS protocol"): those of listed origins, and contract 3's of any.
 
 Whether a page may *vote* is decided elsewhere, by its ``Origin`` (:mod:`likes_api.http.origin`): a browser asks for
 permission in advance only where a request is not a simple one.
@@ -6,6 +6,7 @@ permission in advance only where a request is not a simple one.
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Flask
 from flask_cors import CORS
@@ -18,19 +19,23 @@ _EXPOSED_HEADERS = ("Link", "Retry-After", "X-Request-ID")
 _PREFLIGHT_SECONDS = 600
 
 
-def register(app: Flask, origins: Sequence[str]) -> None:
-    """Answer preflights and mark answers for ``origins``, on the URLs of the contracts."""
-    if not origins:
-        return
+def register(app: Flask, origins: Sequence[str], any_origin: Sequence[str]) -> None:
+    """Answer preflights and mark answers, on the URLs of the contracts.
+
+    :param origins: may send cookies and read everything.
+    :param any_origin: prefixes of URLs that read no cookies: a page that has a token may use it from anywhere.
+    """
     # As patterns, because Flask-CORS takes an origin with brackets, as of an IPv6 address, for one anyway.
-    patterns = [re.compile(re.escape(as_browsers_send_it(origin)) + r"\Z") for origin in origins]
+    listed = [re.compile(re.escape(as_browsers_send_it(origin)) + r"\Z") for origin in origins]
+    ours = {"origins": listed, "supports_credentials": True}
+    resources: dict[str | re.Pattern[str], dict[str, Any]] = {r"/api/.*": ours, r"/!/.*": ours} if listed else {}
+    # Flask-CORS takes the longest pattern that fits.
+    resources |= {f"{prefix}/.*": {"origins": "*", "send_wildcard": True} for prefix in any_origin}
     CORS(
         app,
-        resources=[r"/api/.*", r"/!/.*"],
-        origins=patterns,
+        resources=resources,
         methods=["GET", "POST", "DELETE"],
         allow_headers=list(_ALLOWED_HEADERS),
         expose_headers=list(_EXPOSED_HEADERS),
-        supports_credentials=True,
         max_age=_PREFLIGHT_SECONDS,
     )

@@ -202,8 +202,8 @@ def test_answer_is_404_when_a_guid_is_odd(pod: Pod, route: Route) -> None:
 ORDER: Mapping[str, tuple[int, Any]] = {
     "several tokens": (400, "invalid_request"),
     "unknown token": (401, "invalid_token"),
-    "no public:read": (403, "insufficient_scope"),
-    "no interactions": (403, "insufficient_scope"),
+    "no public:read": (403, {"code": 403, "message": "insufficient_scope"}),
+    "no interactions": (403, {"code": 403, "message": "insufficient_scope"}),
     "no post": (404, None),
     "private post": (422, NOT_ALLOWED),
     "no comment": (404, None),
@@ -377,3 +377,26 @@ def test_body_is_of_no_concern_when_it_holds_no_token(pod: Pod, route: Route) ->
         set_likers(pod.database, route, [BOB] if route.method == "DELETE" else [])
         response = call(pod.app, route, token, data=body, content_type=media_type)
         assert response.status_code == (200 if route.method == "GET" else 204), (body, media_type)
+
+
+# -- The suffix
+
+
+@each_route
+def test_route_answers_the_same_with_the_suffix_json(pod: Pod, route: Route) -> None:
+    token = token_of(pod.database)
+    set_likers(pod.database, route, [BOB] if route.method == "DELETE" else [])
+    assert call(pod.app, route, token, f"{route.url()}.json").status_code == (200 if route.method == "GET" else 204)
+    assert likers(pod.database, route) == ([BOB] if route.method == "POST" else [])
+    for url, status, message in (
+        (route.url("nowhere"), 404, route.not_found["message"]),
+        (route.url(SECRET), 404, route.not_found["message"]),
+    ):
+        response = call(pod.app, route, token, f"{url}.json")
+        assert (response.status_code, response.get_json()) == (status, {"code": status, "message": message})
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".JSON", ".json.json", "json", ".", ".json/"])
+def test_url_is_unknown_when_its_suffix_is_another(pod: Pod, suffix: str) -> None:
+    response = call(pod.app, LISTS[0], token_of(pod.database), LISTS[0].url() + suffix)
+    assert (response.status_code, response.get_json()) == (404, {"code": 404, "message": "Not found"})

@@ -168,12 +168,15 @@ def test_pages_stay_as_they_are_when_others_like_meanwhile(pod: Pod, route: Rout
         ({"page": "02", "per_page": "015"}, slice(15, 30)),
         ({"per_page": "1"}, slice(0, 1)),
         ({"per_page": "100"}, slice(0, 40)),
-        ({"per_page": "101"}, slice(0, 15)),
+        ({"per_page": "101"}, slice(0, 40)),
+        ({"per_page": "00101"}, slice(0, 40)),
+        ({"per_page": str(2**64)}, slice(0, 40)),
+        ({"per_page": "0" * 200 + "7"}, slice(0, 7)),
         ({"per_page": "0"}, slice(0, 15)),
         ({"per_page": "-5"}, slice(0, 15)),
         ({"per_page": "1e1"}, slice(0, 15)),
         ({"per_page": "5.0"}, slice(0, 15)),
-        ({"per_page": "9" * 5_000}, slice(0, 15)),
+        ({"per_page": "9" * 5_000}, slice(0, 40)),
         ({"per_page[]": "1"}, slice(0, 15)),
         ({"per_page": ""}, slice(0, 15)),
         ({"page": "0"}, slice(0, 15)),
@@ -183,7 +186,7 @@ def test_pages_stay_as_they_are_when_others_like_meanwhile(pod: Pod, route: Rout
         ({"page": " 2"}, slice(0, 15)),
         ({"page": "٢"}, slice(0, 15)),
         ({"page": "2\0"}, slice(0, 15)),
-        ({"page": "9" * 5_000}, slice(0, 15)),
+        ({"page": "9" * 5_000}, slice(45, 60)),
         ({"page[]": "2"}, slice(0, 15)),
         ({"page": "4"}, slice(45, 60)),
         ({"page": "1000000000"}, slice(45, 60)),
@@ -197,6 +200,14 @@ def test_page_is_the_one_asked_for_and_bad_values_fall_back(
 ) -> None:
     everyone = crowd(pod, route, 40, own_place=7)
     assert authors(call(pod.app, route, token_of(pod.database), query_string=query)) == everyone[expected]
+
+
+@each_list
+def test_page_holds_a_hundred_when_more_are_asked_for(pod: Pod, route: Route) -> None:
+    everyone = crowd(pod, route, 120)
+    response = call(pod.app, route, token_of(pod.database), query_string={"per_page": 1_000})
+    assert authors(response) == everyone[:100]
+    assert authors(call(pod.app, route, token_of(pod.database), links(response)["next"])) == everyone[100:]
 
 
 # -- The Link header
@@ -278,6 +289,15 @@ def test_links_are_absolute_when_host_scheme_and_path_are_special(pod: Pod) -> N
     options: dict[str, Any] = {"base_url": "https://pod.example.com:8443", "query_string": "per_page=1"}
     response = call(pod.app, LISTS[0], token_of(pod.database), url, **options)
     assert links(response) == {"next": f"https://pod.example.com:8443{url}?per_page=1&page=2"}
+
+
+@each_list
+def test_links_keep_the_suffix_json_when_the_list_was_asked_for_with_it(pod: Pod, route: Route) -> None:
+    everyone = crowd(pod, route, 20)
+    first = call(pod.app, route, token_of(pod.database), f"{route.url()}.json")
+    assert authors(first) == everyone[:15]
+    assert links(first) == {"next": f"http://localhost{route.url()}.json?page=2"}
+    assert authors(call(pod.app, route, token_of(pod.database), links(first)["next"])) == everyone[15:]
 
 
 @pytest.mark.parametrize("host", ["", "é", "a b", "<>", 'x"', "[::1]:8000", "x" * 3_000, "a\tb", "xn--", "..", "a:b:c"])

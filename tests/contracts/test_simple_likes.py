@@ -174,10 +174,27 @@ def test_status_takes_fifty_ids_and_no_more(app: Flask, database: Database) -> N
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?ids=", "?ids=,", "?ids=a,,b", "?ids=a,", "?ids=a%20", "?ids=a.b", "?ids=%00", "?ids[$ne]=a"]
+    "query", ["", "?ids=", "?ids=,", "?ids=%20,+", "?ids=a.b", "?ids=%00,a%20b", "?ids=" + "x" * 256, "?ids[$ne]=a"]
 )
-def test_status_is_400_when_an_id_is_empty_or_malformed(app: Flask, query: str) -> None:
+def test_status_is_400_when_no_valid_id_is_left(app: Flask, query: str) -> None:
     assert outcome(Visitor(app).get(f"status{query}")) == (400, {"error": "Invalid request"})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "plain,boosted,",
+        "plain,,boosted",
+        "%20plain%20,+boosted",
+        "plain,%0A%09boosted",
+        "plain,a.b,%00,pl%20ain,%FF,boosted",
+        "plain," + "x" * 256 + ",boosted",
+        "plain,,,,boosted" + ",%" * 60,
+        "a.b&ids=&ids=plain&ids=boosted",
+    ],
+)
+def test_status_trims_blanks_and_skips_empty_and_invalid_ids(app: Flask, database: Database, query: str) -> None:
+    assert list(Visitor(app).get(f"status?ids={query}").get_json()) == ["plain", "boosted"]
 
 
 # -- Order of checks

@@ -139,6 +139,37 @@ def test_no_page_may_read_what_is_for_the_operator(app: Flask, path: str) -> Non
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+LIST = "/api/v1/posts/none/likes"
+
+
+@pytest.mark.parametrize("origins", [{}, {"CORS_ORIGINS": SHOP}])
+@pytest.mark.parametrize("origin", [None, "https://anywhere.example", SHOP, "null"])
+def test_page_of_any_origin_may_read_contract_3_and_never_with_cookies(
+    module_database: Database, origins: dict[str, str], origin: str | None
+) -> None:
+    app = create_app(settings(**origins), module_database)
+    headers = {"Origin": origin} if origin else {}
+    for method, path, status in (("GET", LIST, 401), ("PUT", LIST, 405), ("GET", f"{LIST}/x", 404)):
+        answer = app.test_client().open(path, method=method, headers=headers)
+        assert (answer.status_code, answer.headers.getlist("Access-Control-Allow-Origin")) == (status, ["*"])
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert "Link" in answer.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_preflight_is_granted_to_any_origin_when_it_asks_for_contract_3(module_database: Database, method: str) -> None:
+    asked = {
+        "Origin": "https://anywhere.example",
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization",
+    }
+    granted = create_app(settings(), module_database).test_client().options(LIST, headers=asked)
+    assert (granted.status_code, granted.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    assert method in granted.headers["Access-Control-Allow-Methods"]
+    assert granted.headers["Access-Control-Allow-Headers"].lower() == "authorization"
+    assert "Access-Control-Allow-Credentials" not in granted.headers
+
+
 # -- Hosts
 
 

@@ -15,13 +15,15 @@ class TokenRefused(Refused):
     """The token is refused, for one of RFC 6750's reasons.
 
     :param error: its code in the RFC, section 3.1.
-    :param attributes: more of ``WWW-Authenticate``, as it is written there.
     """
 
-    def __init__(self, status: int, error: str, description: str, attributes: str = "") -> None:
-        challenge = f'Bearer error="{error}", error_description="{description}"{attributes}'
-        super().__init__(status, description, {"WWW-Authenticate": challenge})
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(status, description, {"WWW-Authenticate": _challenge(error, description)})
         self.error = error
+
+
+def _challenge(error: str, description: str) -> str:
+    return f'Bearer error="{error}", error_description="{description}"'
 
 
 def _body(refused: Refused) -> dict[str, Any]:
@@ -49,10 +51,9 @@ def no_token() -> Refused:
 
 
 def insufficient_scope(missing: str) -> Refused:
-    """The token was made without this scope."""
-    return TokenRefused(
-        403, "insufficient_scope", f"The access token lacks the scope {missing}", f', scope="{missing}"'
-    )
+    """The token was made without this scope. The body is as diaspora* has it, the challenge as RFC 6750."""
+    challenge = f'{_challenge("insufficient_scope", f"The access token lacks the scope {missing}")}, scope="{missing}"'
+    return Refused(403, "insufficient_scope", {"WWW-Authenticate": challenge})
 
 
 def not_found(*, comment: bool) -> Refused:

@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl, urlencode
 
 DEFAULT_SIZE = 15
 MAX_SIZE = 100
-# As many digits as a number may have here; no list is as long.
-_NUMBER = re.compile(r"[0-9]{1,100}")
+_NUMBER = re.compile(r"[0-9]+")
+# Of a longer number these are as good: no list is as long.
+_DIGITS = 100
 _TAKEN_OUT = frozenset({"page", "access_token"})
 
 
@@ -25,9 +26,8 @@ class Page:
 
 
 def load_page(page: str | None, per_page: str | None) -> Page:
-    """Read the two parameters. What is no number or out of bounds counts as absent; a page may be past the end."""
-    number, size = _number(page), _number(per_page)
-    return Page(number or 1, size if 0 < size <= MAX_SIZE else DEFAULT_SIZE)
+    """Read the two parameters. What is no number, and 0, counts as absent; a page may be past the end."""
+    return Page(_number(page) or 1, min(_number(per_page) or DEFAULT_SIZE, MAX_SIZE))
 
 
 def link_header(url: str, query: bytes, page: Page, *, following: bool, preceding: bool) -> str | None:
@@ -51,4 +51,4 @@ def link_header(url: str, query: bytes, page: Page, *, following: bool, precedin
 
 
 def _number(value: str | None) -> int:
-    return int(value) if value and _NUMBER.fullmatch(value) else 0
+    return int(value.lstrip("0")[:_DIGITS] or "0") if value and _NUMBER.fullmatch(value) else 0

@@ -22,8 +22,12 @@ from likes_api.repository.votes.listing import ListingRepository
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
-_ON_POST = "/posts/<post_guid>/likes"
-_ON_COMMENT = "/posts/<post_guid>/comments/<comment_guid>/likes"
+# With the suffix that diaspora*'s API documents, and without.
+_URLS = tuple(
+    f"/posts/<post_guid>{comment}/likes{suffix}"
+    for comment in ("", "/comments/<comment_guid>")
+    for suffix in ("", ".json")
+)
 
 
 def create_blueprint(
@@ -38,8 +42,6 @@ def create_blueprint(
     blueprint = Blueprint("diaspora", __name__, url_prefix=errors.PREFIX)
     gate = _Gate(bearers, posts)
 
-    @blueprint.get(_ON_POST)
-    @blueprint.get(_ON_COMMENT)
     def likes(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=False) as admitted:
             page = paging.load_page(request.args.get("page"), request.args.get("per_page"))
@@ -51,8 +53,6 @@ def create_blueprint(
             body = schemas.dump_likes(likers, authors, lambda liker: guids.guid_of(admitted.target, liker))
             return _answer(body, page, following=found.more, preceding=page.number > 1 and bool(found.ids))
 
-    @blueprint.post(_ON_POST)
-    @blueprint.post(_ON_COMMENT)
     def like(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             if admitted.post.ignores_reader:
@@ -64,8 +64,6 @@ def create_blueprint(
             metrics.count_vote(blueprint.name, Action.LIKED)
         return _no_content()
 
-    @blueprint.delete(_ON_POST)
-    @blueprint.delete(_ON_COMMENT)
     def unlike(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             _, changed = votes.clear(admitted.target, admitted.person, Vote.UP)
@@ -74,6 +72,10 @@ def create_blueprint(
             metrics.count_vote(blueprint.name, Action.UNLIKED)
         return _no_content()
 
+    for url in _URLS:
+        blueprint.get(url)(likes)
+        blueprint.post(url)(like)
+        blueprint.delete(url)(unlike)
     return blueprint
 
 

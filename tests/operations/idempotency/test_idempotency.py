@@ -1,5 +1,6 @@
 """A request that is sent again with its ``Idempotency-Key`` answers the same and does nothing again."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -188,3 +189,18 @@ def test_invalid_session_gets_nothing_remembered(database: Database) -> None:
     for _ in range(2):
         assert stranger.toggle("a", headers={KEY: UUID}).status_code == 401
     assert database[COLLECTION].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("depth", [10, 60, 63, 64, 200, *range(850, 1_000, 3), 2_000, 3_200])
+def test_vote_with_a_key_is_taken_or_400_when_its_body_is_nested_however_deeply(
+    app: Flask, database: Database, depth: int
+) -> None:
+    """The parser's limit and that of the fingerprint lay apart: in between was a 500."""
+    before = voters(database)
+    body = json.dumps(BALLOT).encode()[:-1] + b',"note":' + b"[" * depth + b"]" * depth + b"}"
+    response = post(app, body, headers={KEY: f"deep-{depth}"})
+    if depth < 64:
+        assert (response.status_code, voters(database)) == (200, ["ada"])
+    else:
+        assert (response.status_code, response.get_json()) == (400, {"error": "Invalid JSON"})
+        assert (voters(database), database[COLLECTION].count_documents({})) == (before, 0)

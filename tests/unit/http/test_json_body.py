@@ -1,6 +1,7 @@
 """Reading a JSON body strictly."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ JSON = "application/json"
 
 class Limited(Request):
     max_content_length = 100
+
+
+class Unlimited(Request):
+    max_content_length = None
 
 
 def request(body: bytes = b"{}", content_type: str | None = JSON, **options: Any) -> Request:
@@ -42,9 +47,6 @@ def test_media_type_is_refused_when_it_is_another(content_type: str | None) -> N
 
 @given(st.dictionaries(st.text('aé☃𝄞"\\', max_size=3), st.none() | st.booleans() | st.integers() | st.text(max_size=3)))
 def test_object_is_read_as_it_was_written(value: dict[str, Any]) -> None:
-    class Unlimited(Request):
-        max_content_length = None
-
     for ensure_ascii in (True, False):
         body = json.dumps(value, ensure_ascii=ensure_ascii).encode()
         environ = EnvironBuilder(method="POST", data=body, content_type=JSON).get_environ()
@@ -81,6 +83,36 @@ def test_object_is_read_as_it_was_written(value: dict[str, Any]) -> None:
 def test_body_is_invalid_when_it_is_not_one_strict_json_object(body: bytes) -> None:
     with pytest.raises(InvalidJson):
         json_object(request(body))
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+@pytest.mark.parametrize("depth", [65, 200, *range(900, 1_001, 7), 3_000])
+def test_body_is_invalid_when_it_is_nested_more_deeply_than_64_levels(
+    opening: bytes, closing: bytes, depth: int
+) -> None:
+    body = b'{"a":' + opening * (depth - 1) + b"1" + closing * (depth - 1) + b"}"
+    with pytest.raises(InvalidJson):
+        json_object(Unlimited(EnvironBuilder(method="POST", data=body, content_type=JSON).get_environ()))
+
+
+@pytest.mark.parametrize("value", ["[{" * 500, '\\"' + "[" * 70, ["[]"] * 70, [[]] * 200, [{"a": [1]}] * 70])
+def test_brackets_do_not_count_as_depth_when_they_stand_in_strings_or_side_by_side(value: object) -> None:
+    body = json.dumps({"a": value}).encode()
+    assert json_object(Unlimited(EnvironBuilder(data=body, method="POST").get_environ())) == {"a": value}
+
+
+def test_object_is_read_when_it_has_64_levels() -> None:
+    body = b'{"a":' * 64 + b"1" + b"}" * 64
+    assert json_object(Unlimited(EnvironBuilder(data=body, method="POST").get_environ()))
+
+
+@pytest.mark.parametrize("unit", [b'\\"', b'"[', b'[\\"', b"[", b'"\\'])
+def test_depth_is_found_in_linear_time_when_the_body_is_made_to_be_slow(unit: bytes) -> None:
+    body = b'{"a":"' + unit * 100_000
+    began = time.process_time()
+    with pytest.raises(InvalidJson):
+        json_object(Unlimited(EnvironBuilder(data=body, method="POST").get_environ()))
+    assert time.process_time() - began < 5
 
 
 def test_pair_of_surrogates_is_one_character() -> None:
