@@ -20,7 +20,7 @@ from config.settings import Settings, SettingsError
 from likes_api.embedded_mongod.server import EmbeddedMongod, EmbeddedMongoError, find_mongod
 from likes_api.identity.bearer import Scope
 from likes_api.mongodb.documents import Database
-from likes_api.ndjson import import_lines
+from likes_api.ndjson import bounded_lines, import_lines
 from likes_api.repository import StoreError
 from likes_api.repository.content import ContentRepository
 from likes_api.repository.sessions import SessionRepository, UnknownUser
@@ -93,7 +93,7 @@ def import_(file: BinaryIO) -> None:
     settings = Settings.from_environment()
     faults = done = 0
     with open_database(settings) as database:
-        for done, bad in import_lines(file, _content(database, settings)):
+        for done, bad in import_lines(bounded_lines(file), _content(database, settings)):
             for fault in bad:
                 _progress("")
                 click.echo(fault, err=True)

@@ -1,8 +1,9 @@
 """Read NDJSON lines into records: targets, users and people, as ``CONTRACTS.md`` section 5 has them."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
@@ -11,6 +12,10 @@ from likes_api.repository.content import Record
 BATCH_LINES = 500
 # A line may hold a million voters: so many bytes are enough for a batch, or one line that is longer.
 BATCH_BYTES = 1 << 20
+# Room for more than a million voters. A file without line breaks must not fill the memory.
+MAX_LINE_BYTES = 64 << 20
+_MAX_REASON = 300
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 _ID = validate.Length(min=1, max=255)
 _NO_NUL = validate.ContainsNoneOf("\0")
@@ -21,6 +26,15 @@ class Store(Protocol):
 
     def put(self, records: list[Record]) -> dict[int, str]:
         """Write records; return the reason for each that was refused, by index."""
+
+
+def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Read lines; one of more than :data:`MAX_LINE_BYTES` is cut off behind its first byte too many."""
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        rest = line
+        while not rest.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):
+            pass
+        yield line
 
 
 def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, list[str]]]:
@@ -41,7 +55,7 @@ def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, li
             except ValueError as error:
                 faults[number] = str(error)
         faults |= {numbers[index]: reason for index, reason in store.put(records).items()} if records else {}
-        yield batch[-1][0], [f"line {number}: {faults[number]}" for number in sorted(faults)]
+        yield batch[-1][0], [f"line {number}: {_printable(faults[number])}" for number in sorted(faults)]
 
 
 def _batches(numbered: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
@@ -138,18 +152,19 @@ def _record(line: bytes) -> Record:
     :raises ValueError: what is wrong with it, for the operator.
     """
     try:
-        values = json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(values, dict):
-        raise ValueError("not a JSON object")
-    kind = values.pop("kind", None)
-    if not isinstance(kind, str) or kind not in _SCHEMAS:
-        raise ValueError(f"kind is none of {', '.join(_SCHEMAS)}")
-    try:
+        values = _parse(line)
+        if not isinstance(values, dict):
+            raise ValueError("not a JSON object")
+        kind = values.pop("kind", None)
+        if not isinstance(kind, str) or kind not in _SCHEMAS:
+            raise ValueError(f"kind is none of {', '.join(_SCHEMAS)}")
         given = _SCHEMAS[kind].load(values)
     except ValidationError as error:
         raise ValueError("; ".join(f"{name}: {fault}" for name, fault in error.normalized_messages().items())) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except OverflowError:
+        raise ValueError("a number is too large") from None
     return Record(
         kind,
         given.pop("id"),
@@ -157,3 +172,23 @@ def _record(line: bytes) -> Record:
         disliked_by=given.pop("disliked_by", ()),
         fields=given,
     )
+
+
+def _parse(line: bytes) -> Any:
+    if len(line) > MAX_LINE_BYTES:
+        raise ValueError(f"longer than {MAX_LINE_BYTES >> 20} MiB")
+    # Not by `json.loads`, which lets encoded surrogates pass; a file may begin with a byte order mark.
+    text = line.decode("utf-8-sig")
+    values = json.loads(text)
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(values, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("half a surrogate pair, which is not valid Unicode") from None
+    return values
+
+
+def _printable(reason: str) -> str:
+    """Make one line of a reason, which may quote anything: a field's name with line breaks, or of 10 MB."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in reason[:_MAX_REASON])
+    return shown + ("…" if len(reason) > _MAX_REASON else "")

@@ -4,22 +4,28 @@ Every write is an upsert by id, so importing a file again changes nothing. Field
 they are, votes among them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from bson import ObjectId
+from bson.errors import BSONError
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
+from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes import array_votes
 from likes_api.repository.votes.array_votes import OVERFLOW
-from likes_api.repository.votes.bulk_import import Bringer, MoveTimeout
-from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
+from likes_api.repository.votes.bulk_import import Bringer, MoveFailed, into_arrays
+from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, any_of, host_keys
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 
 USERS = "users"
 PEOPLE = "people"
+_TOO_LARGE = "it takes more than the 16 MB that a document may hold"
+# The server's codes for a command, and for an updated document, of more than 16 MB.
+_TOO_LARGE_CODES = frozenset({10334, 17419, 17420})
+# ... and for arithmetic on something else than an array.
+_NO_ARRAY_CODES = frozenset({17043, 17048, 17049, 17124, 28664})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,77 +44,96 @@ class ContentRepository:
 
     :param qa_id_field: the field in which questions and messages carry their id.
     :param overflow_at: how many voters a target's document may hold before its votes are moved; 0: any number.
+    :param qa_overflow_at: the same for questions and messages, the host's documents.
     """
 
-    def __init__(self, database: Database, qa_id_field: str = "_id", overflow_at: int = 0) -> None:
+    def __init__(
+        self, database: Database, qa_id_field: str = "_id", overflow_at: int = 0, qa_overflow_at: int = 0
+    ) -> None:
         self._database = database
-        self._qa_id_field = qa_id_field
-        self._overflow_at = overflow_at
-        self._bringer = Bringer(database, TargetFinder(qa_id_field))
+        self._finder = TargetFinder(qa_id_field)
+        self._overflow_at = {kind: qa_overflow_at if kind in HOST_OWNED else overflow_at for kind in TargetKind}
+        self._bringer = Bringer(database, self._finder)
 
     def put(self, records: Sequence[Record]) -> dict[int, str]:
         """Write records, one round trip for each kind among them, and one more where they bring votes along.
 
-        Targets that have more voters than their document may hold take many.
+        Targets that have more voters than their document may hold take many, and so do records that cannot be stored.
 
         :returns: the reason for each record that was refused, by its index in ``records``.
         :raises likes_api.repository.StoreError: the database is away; some records may have been written.
         """
-        by_collection: dict[str, list[int]] = {}
+        by_kind: dict[str, list[int]] = {}
         for index, record in enumerate(records):
-            by_collection.setdefault(_collection(record.kind), []).append(index)
+            by_kind.setdefault(record.kind, []).append(index)
         refused: dict[int, str] = {}
-        for name, indexes in by_collection.items():
-            try:
-                self._database[name].bulk_write([self._upsert(records[index]) for index in indexes], ordered=False)
-            except BulkWriteError as error:
-                refused |= {indexes[each["index"]]: each["errmsg"] for each in error.details["writeErrors"]}
+        for kind, indexes in by_kind.items():
+            refused |= self._write(_collection(kind), {index: records[index] for index in indexes})
             voted = [index for index in indexes if index not in refused and _voters(records[index])]
             refused |= self._bring(records, voted) if voted else {}
         return refused
 
+    def _write(self, collection: str, records: Mapping[int, Record]) -> dict[int, str]:
+        """Write records of one collection; where one spoils the whole command, each by itself."""
+        indexes = list(records)
+        try:
+            self._database[collection].bulk_write([self._upsert(each) for each in records.values()], ordered=False)
+        except BulkWriteError as error:
+            return {indexes[each["index"]]: _reason(each) for each in error.details["writeErrors"]}
+        except (BSONError, UnicodeError, OperationFailure) as error:
+            if (reason := _unstorable(error)) is None:
+                raise
+            if len(records) == 1:
+                return {indexes[0]: reason}
+            each_by_itself = (self._write(collection, {index: records[index]}) for index in indexes)
+            return {index: why for refused in each_by_itself for index, why in refused.items()}
+        return {}
+
     def _bring(self, records: Sequence[Record], indexes: list[int]) -> dict[int, str]:
         """Bring the votes of those whose document did not take them, because they are too many or moved."""
         kind = TargetKind(records[indexes[0]].kind)
-        finder = TargetFinder(self._qa_id_field)
-        field_ = finder.id_field(kind)
+        field_ = self._finder.id_field(kind)
         voters = {"$add": [{"$size": {"$ifNull": [f"${array}", []]}} for array in ("likedBy", "dislikedBy")]}
         conditions: list[Document] = [{OVERFLOW: {"$exists": True}}]
-        if self._overflow_at:
-            conditions.append({"$expr": {"$gt": [voters, self._overflow_at]}})
-        keys = [key for index in indexes for key in finder.keys(kind, records[index].id)]
-        found = self._database[COLLECTIONS[kind]].find({field_: {"$in": keys}, "$or": conditions}, {field_: 1})
+        if self._may_move(kind):
+            conditions.append({"$expr": {"$gt": [voters, self._overflow_at[kind]]}})
+        keys = [key for index in indexes for key in self._finder.keys(kind, records[index].id)]
+        match: Document = {field_: {"$in": keys}, "$or": conditions}
+        found = self._database[COLLECTIONS[kind]].find(match, {field_: 1}, collation=SIMPLE)
         elsewhere = {each[field_] for each in found}
         refused: dict[int, str] = {}
         for index in indexes:
             record = records[index]
-            if elsewhere.intersection(finder.keys(kind, record.id)) or self._is_large(record):
+            if elsewhere.intersection(self._finder.keys(kind, record.id)) or self._is_large(record):
                 try:
                     self._bringer.bring(Target(kind, record.id), _votes(record))
-                except (MoveTimeout, TargetNotFound) as error:
+                except (MoveFailed, TargetNotFound) as error:
                     refused[index] = str(error)
         return refused
 
     def _is_large(self, record: Record) -> bool:
-        return 0 < self._overflow_at < _voters(record)
+        kind = TargetKind(record.kind)
+        return 0 < self._overflow_at[kind] < _voters(record) and self._may_move(kind)
+
+    def _may_move(self, kind: TargetKind) -> bool:
+        return self._overflow_at[kind] > 0 and self._has_transactions
+
+    @cached_property
+    def _has_transactions(self) -> bool:
+        return has_transactions(self._database)
 
     def _upsert(self, record: Record) -> UpdateOne:
+        stages: list[Document] = [{"$set": {name: {"$literal": value} for name, value in record.fields.items()}}]
+        field_, keys = "_id", host_keys(record.id)
+        if record.kind != "user":
+            keys = [record.id]
         if record.kind in COLLECTIONS:
-            stage = {name: {"$literal": value} for name, value in record.fields.items()}
-            none: dict[Vote, Sequence[str]] = {Vote.UP: (), Vote.DOWN: ()}
-            stage |= array_votes.bring(none if self._is_large(record) else _votes(record))
-            return UpdateOne(self._filter(record), [{"$set": stage}], upsert=True)
-        return UpdateOne(
-            self._filter(record), {"$set": record.fields} if record.fields else {"$setOnInsert": {}}, upsert=True
-        )
-
-    def _filter(self, record: Record) -> Document:
-        host_owned = record.kind in HOST_OWNED or record.kind == "user"
-        name = self._qa_id_field if record.kind in HOST_OWNED else "_id"
-        # Host applications keep their ``_id`` as ObjectIds, which they write as 24 hex digits.
-        return {
-            name: ObjectId(record.id) if host_owned and name == "_id" and ObjectId.is_valid(record.id) else record.id
-        }
+            kind = TargetKind(record.kind)
+            field_, keys = self._finder.id_field(kind), self._finder.keys(kind, record.id)
+            stages += into_arrays({} if self._is_large(record) else _votes(record))
+        # A new document of a host's gets an ObjectId, as the drivers would give it, where its id is one.
+        stages[0]["$set"][field_] = {"$ifNull": [f"${field_}", {"$literal": keys[-1]}]}
+        return UpdateOne(any_of(field_, keys), stages, upsert=True, collation=SIMPLE)
 
 
 def _voters(record: Record) -> int:
@@ -121,3 +146,20 @@ def _votes(record: Record) -> dict[Vote, Sequence[str]]:
 
 def _collection(kind: str) -> str:
     return {"user": USERS, "person": PEOPLE}.get(kind) or COLLECTIONS[TargetKind(kind)]
+
+
+def _reason(write_error: Document) -> str:
+    if write_error["code"] in _TOO_LARGE_CODES:
+        return _TOO_LARGE
+    if write_error["code"] in _NO_ARRAY_CODES:
+        return "likedBy or dislikedBy of its document is no array; `likes-api verify --repair` mends that"
+    return str(write_error["errmsg"])
+
+
+def _unstorable(error: Exception) -> str | None:
+    """Say why a record cannot be stored; ``None`` where the failure is not about a record."""
+    if isinstance(error, UnicodeError):
+        return "it holds text that is not valid Unicode"
+    if isinstance(error, DocumentTooLarge) or (isinstance(error, OperationFailure) and error.code in _TOO_LARGE_CODES):
+        return _TOO_LARGE
+    return str(error) if isinstance(error, BSONError) else None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bson import ObjectId
 
 from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes.targets import SIMPLE, any_of, host_keys
 
 _TOKEN_BYTES = 32
 
@@ -62,8 +63,7 @@ class SessionRepository:
 
         :raises UnknownUser: there is no such user.
         """
-        ids = [user_id, ObjectId(user_id)] if ObjectId.is_valid(user_id) else [user_id]
-        user = self._users.find_one({"_id": {"$in": ids}}, {"_id": 1})
+        user = self._users.find_one(any_of("_id", host_keys(user_id)), {"_id": 1}, collation=SIMPLE)
         if user is None:
             raise UnknownUser(f"There is no user {user_id!r}.")
         token = secrets.token_hex(_TOKEN_BYTES)

@@ -1,4 +1,7 @@
-"""Bring votes along to targets that hold more of them than a document should: a million in one line, if need be."""
+"""Bring votes along: into a target's document, or past it where there are more than it should hold.
+
+A million in one line, if need be.
+"""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,13 +11,15 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes import vote_pipeline
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
 from likes_api.repository.votes.compaction import Compaction
 from likes_api.repository.votes.migration import Migration
-from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
+from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_documents import key, votes_of
+from likes_api.repository.votes.vote_fields import HALVES, array, count
 from likes_api.votes import Change, Target, Vote
 
 _CHUNK = 2_000
@@ -23,8 +28,34 @@ _POLL_SECONDS = 0.1
 _MOVE_SECONDS = 120.0
 
 
-class MoveTimeout(Exception):
-    """A target is being moved by somebody else, for minutes."""
+class MoveFailed(Exception):
+    """A target's votes cannot be moved out of its document, or not now."""
+
+
+def into_arrays(voters: Mapping[Vote, Sequence[str]]) -> list[Document]:
+    """Make the stages that add the votes of those who have none yet, in order, to the arrays of a target's document.
+
+    Done again, they change nothing. A target that is moved, or being moved, stays as it is. Each voter is named once,
+    so that a document's worth of them fits into a command; and looked up in a set, or 250,000 of them brought again
+    would take the server hours (``$in`` goes through an array from its start).
+    """
+    arrays = {name: {"$ifNull": [f"${name}", []]} for _, name, _ in HALVES}
+    if not any(voters.values()):
+        counters = {counter: {"$ifNull": [f"${counter}", {"$size": array(name)}]} for _, name, counter in HALVES}
+        return [_where_in_arrays(arrays | counters)]
+    # Its result is in the order of its first operand. Several thousand voters were tried, on MongoDB 6.0.5.
+    present = {"$setUnion": list(arrays.values())}
+    extended = {
+        name: {"$concatArrays": [arrays[name], {"$setDifference": [{"$literal": list(voters.get(vote, ()))}, present]}]}
+        for vote, name, _ in HALVES
+    }
+    sizes = {counter: {"$size": arrays[name]} for _, name, counter in HALVES}
+    # First what a counter has that its array has not, last the sum: so the voters are named once.
+    surplus: Document = {
+        counter: {"$subtract": [{"$max": [count(counter), size]}, size]} for counter, size in sizes.items()
+    }
+    totals: Document = {counter: {"$add": [f"${counter}", {"$size": f"${name}"}]} for _, name, counter in HALVES}
+    return [_where_in_arrays(stage) for stage in (surplus, extended, totals)]
 
 
 class Bringer:
@@ -42,7 +73,7 @@ class Bringer:
 
         The count is exact after each chunk, and doing it all again changes nothing: so it may be cut off and repeated.
 
-        :raises MoveTimeout: the target could not be moved.
+        :raises MoveFailed: the target could not be moved, or this MongoDB has no transactions.
         """
         id_ = self._moved(target)
         moved = self._compaction.find(id_)
@@ -55,15 +86,17 @@ class Bringer:
                 self._compaction.compact(id_, moved, _CHUNK)
 
     def _moved(self, target: Target) -> ObjectId:
+        if not has_transactions(self._database):
+            raise MoveFailed("its votes are in documents of their own, which takes a replica set")
         deadline = time.monotonic() + _MOVE_SECONDS
         while not self._migration.move(target):
             if time.monotonic() > deadline:
-                raise MoveTimeout(f"{target.kind} {target.id} is being moved by another process")
+                raise MoveFailed(f"{target.kind} {target.id} is being moved by another process")
             time.sleep(_POLL_SECONDS)
         filter_ = self._finder.filter(target) | {f"{OVERFLOW}.form": Form.MOVED.value}
-        found = self._database[COLLECTIONS[target.kind]].find_one(filter_, {OVERFLOW: 1})
+        found = self._database[COLLECTIONS[target.kind]].find_one(filter_, {OVERFLOW: 1}, collation=SIMPLE)
         if found is None:
-            raise MoveTimeout(f"{target.kind} {target.id} has been deleted meanwhile")
+            raise MoveFailed(f"{target.kind} {target.id} has been deleted meanwhile")
         id_: ObjectId = found[OVERFLOW]["id"]
         return id_
 
@@ -100,3 +133,8 @@ def _chunks(id_: ObjectId, voters: Mapping[Vote, Sequence[str]], begin: int) -> 
     )
     while chunk := list(islice(documents, _CHUNK)):
         yield chunk
+
+
+def _where_in_arrays(fields: Document) -> Document:
+    elsewhere = {"$ne": [{"$type": f"${OVERFLOW}"}, "missing"]}
+    return {"$set": {name: {"$cond": [elsewhere, f"${name}", value]} for name, value in fields.items()}}

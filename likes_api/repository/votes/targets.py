@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bson import ObjectId
+from pymongo.collation import Collation
 
 from likes_api.mongodb.documents import Document
 from likes_api.votes import Target, TargetKind
@@ -16,6 +17,9 @@ COLLECTIONS: Mapping[TargetKind, str] = {
     TargetKind.COMMENT: "comments",
 }
 HOST_OWNED = frozenset({TargetKind.QUESTION, TargetKind.MESSAGE})
+# Ids and voters are compared byte by byte, also in a host's collection whose default collation ignores case. Source:
+# MongoDB manual, "Collation", `locale: simple`.
+SIMPLE = Collation("simple")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,22 @@ class TargetFinder:
 
     def filter(self, target: Target) -> Document:
         """Make the filter that matches the target's document."""
-        keys = self.keys(target.kind, target.id)
-        return {self.id_field(target.kind): keys[0] if len(keys) == 1 else {"$in": keys}}
+        return any_of(self.id_field(target.kind), self.keys(target.kind, target.id))
 
     def keys(self, kind: TargetKind, id_: str) -> list[str | ObjectId]:
-        """List the values under which a document with this id may be stored.
+        """List the values under which a document with this id may be stored."""
+        return host_keys(id_) if kind in HOST_OWNED and self.qa_id_field == "_id" else [id_]
 
-        A host's ``_id`` is often an ObjectId, which clients write as 24 hex digits.
-        """
-        if kind in HOST_OWNED and self.qa_id_field == "_id" and ObjectId.is_valid(id_):
-            return [id_, ObjectId(id_)]
-        return [id_]
+
+def host_keys(id_: str) -> list[str | ObjectId]:
+    """List the values that may be the ``_id`` of a host's document: a target or a user.
+
+    It is often an ObjectId, which clients write as 24 hex digits. Where a document has the digits themselves, as a
+    string, that is the one: strings sort before ObjectIds, so the index on ``_id`` finds it first.
+    """
+    return [id_, ObjectId(id_)] if ObjectId.is_valid(id_) else [id_]
+
+
+def any_of(field: str, keys: list[str | ObjectId]) -> Document:
+    """Make the filter for a document whose field holds one of the values."""
+    return {field: keys[0] if len(keys) == 1 else {"$in": keys}}
