@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from config.origins import SCHEMES, normalised
 
 MINIMUM_SECRET_BYTES = 32
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
@@ -95,6 +96,17 @@ class _CommaSeparated(fields.Field[tuple[str, ...]]):
         return tuple(part.strip() for part in str(value).split(",") if part.strip())
 
 
+class _Origins(_CommaSeparated):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        try:
+            return tuple(normalised(origin) for origin in super()._deserialize(value))
+        except ValueError:
+            raise ValidationError(
+                "Not a list of origins; an origin is scheme://host or scheme://host:port, without path and wildcard, "
+                f"and the scheme one of {', '.join(SCHEMES)}."
+            ) from None
+
+
 class _Networks(fields.Field[tuple[IPv4Network | IPv6Network, ...]]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[IPv4Network | IPv6Network, ...]:
         try:
@@ -134,13 +146,6 @@ def _limit_storage(value: str) -> None:
         _mongodb_uri(value)
     if scheme.startswith("redis") and find_spec("redis") is None:
         raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
-
-
-def _origins(values: tuple[str, ...]) -> None:
-    for value in values:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or value != f"{parts.scheme}://{parts.netloc}" or not parts.netloc:
-            raise ValidationError("Not a list of origins; an origin is scheme://host or scheme://host:port.")
 
 
 def _hosts(values: tuple[str, ...]) -> None:
@@ -186,7 +191,7 @@ class _SettingsSchema(Schema):
     nextauth_user_claims = _CommaSeparated(data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"))
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
-    cors_origins = _CommaSeparated(data_key="LIKES_CORS_ORIGINS", load_default=(), validate=_origins)
+    cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     overflow_at = fields.Integer(data_key="LIKES_OVERFLOW_AT", load_default=1_000, validate=validate.Range(0, 100_000))
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings
 from likes_api.contracts.diaspora import errors as diaspora_errors
@@ -17,6 +16,7 @@ from likes_api.demo import routes as demo_routes
 from likes_api.demo.items import read_items
 from likes_api.http import cors, errors, health, request_log, security_headers
 from likes_api.http.application import Application
+from likes_api.http.forwarded import behind_proxies
 from likes_api.http.rate_limits import limits
 from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity import csrf
@@ -90,7 +90,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
     protected = security_headers.protected(app.wsgi_app)
-    app.wsgi_app = _within_deadline(_behind_proxies(protected, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
+    app.wsgi_app = _within_deadline(behind_proxies(protected, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
     return app
 
 
@@ -173,23 +173,6 @@ def _diaspora(database: Database, votes: VoteRepository) -> Blueprint:
         PeopleRepository(database),
         LikeGuids(database),
     )
-
-
-def _behind_proxies(app: "WSGIApplication", count: int) -> "WSGIApplication":
-    """Believe ``X-Forwarded-For`` and ``-Proto`` of the last ``count`` proxies, and of nobody else.
-
-    ProxyFix reads the list as one whose values may be quoted. ``X-Forwarded-For`` has no quoting, but proxies pass on
-    what a client sends: with a quotation mark there nothing of the list is read, and the client passes for the proxy.
-    """
-    if not count:
-        return app
-    fixed = ProxyFix(app, x_for=count, x_proto=count)
-
-    def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        environ["HTTP_X_FORWARDED_FOR"] = environ.get("HTTP_X_FORWARDED_FOR", "").replace('"', "")
-        return fixed(environ, start_response)
-
-    return serve
 
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":

@@ -11,8 +11,6 @@ from typing import Any
 from flask import Flask
 from flask_cors import CORS
 
-from likes_api.http.origin import as_browsers_send_it
-
 _ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-TOKEN", "X-Request-ID")
 _EXPOSED_HEADERS = ("Link", "Retry-After", "X-Request-ID")
 # Browsers cut it down to two hours at most; ten minutes let a change of the list take effect soon.
@@ -22,11 +20,11 @@ _PREFLIGHT_SECONDS = 600
 def register(app: Flask, origins: Sequence[str], any_origin: Sequence[str]) -> None:
     """Answer preflights and mark answers, on the URLs of the contracts.
 
-    :param origins: may send cookies and read everything.
+    :param origins: normalised; their pages may send cookies and read everything.
     :param any_origin: prefixes of URLs that read no cookies: a page that has a token may use it from anywhere.
     """
     # As patterns, because Flask-CORS takes an origin with brackets, as of an IPv6 address, for one anyway.
-    listed = [re.compile(re.escape(as_browsers_send_it(origin)) + r"\Z") for origin in origins]
+    listed = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
     ours = {"origins": listed, "supports_credentials": True}
     resources: dict[str | re.Pattern[str], dict[str, Any]] = {r"/api/.*": ours, r"/!/.*": ours} if listed else {}
     # Flask-CORS takes the longest pattern that fits.

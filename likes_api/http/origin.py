@@ -1,41 +1,81 @@
-"""Tell whether a browser sent a request from a page that may vote here.
+"""Whether a browser sent a request from a page that may vote here.
 
-Flask-WTF's own check wants a ``Referer``, which curl over https does not send; ``Origin`` is what browsers attach to
-every POST (Fetch standard, "HTTP-network-or-cache fetch").
+By ``Origin``, which browsers attach to every POST (Fetch standard, "HTTP-network-or-cache fetch"), and not by
+``Referer``, which curl does not send.
 """
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import logging
+import time
+from collections.abc import Container
+from threading import Lock
 
 from flask import Request
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from config.origins import normalised
+from likes_api.http.request_log import current_id
+
+log = logging.getLogger(__name__)
+
+# A flood of foreign pages writes a line so often, in each worker.
+LOG_SECONDS = 10.0
 
 
-def is_foreign(request: Request, allowed: Iterable[str]) -> bool:
-    """Tell whether ``Origin`` is present and neither this host nor among ``allowed``.
+def is_foreign(request: Request, allowed: Container[str]) -> bool:
+    """Whether ``Origin`` is present and neither this host nor among ``allowed``; a line in the log says so.
 
     A client that sends none (curl, a server) is not a browser on a foreign page. ``null``, the origin of sandboxed
-    frames and local files, is foreign. Letter case and a scheme's own port make no difference.
+    frames and local files, is foreign, and so is what is no origin, such as one with a path. Letter case and a scheme's
+    own port make no difference.
+
+    :param allowed: normalised origins.
     """
     origin = request.headers.get("Origin")
     if origin is None:
         return False
-    ours = _endpoint(f"{request.scheme}://{request.host}")
-    theirs = _endpoint(origin)
-    return theirs is None or theirs not in {ours, *map(_endpoint, allowed)}
+    theirs = _normalised(origin)
+    if theirs is not None and theirs in allowed:
+        return False
+    ours = _normalised(f"{request.scheme}://{request.host}")
+    if theirs is not None and theirs == ours:
+        return False
+    _refusals.report(theirs, ours)
+    return True
 
 
-def as_browsers_send_it(origin: str) -> str:
-    """Write a well-formed origin as a browser does: in lower case, without its scheme's own port."""
-    parts = urlsplit(origin.lower())
-    own_port = parts.port == _DEFAULT_PORTS.get(parts.scheme)
-    return f"{parts.scheme}://{parts.netloc.rpartition(':')[0] if own_port else parts.netloc}"
-
-
-def _endpoint(origin: str) -> tuple[str, str | None, int | None] | None:
+def _normalised(origin: str) -> str | None:
     try:
-        parts = urlsplit(origin)
-        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        # Browsers send ASCII; no other origin is worth looking for its ASCII form.
+        return normalised(origin) if origin.isascii() else None
     except ValueError:
         return None
+
+
+class _Refusals:
+    """Reports of refused origins: for an operator to see that ``Host``, scheme or the number of proxies are wrong."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._next = 0.0
+        self._unreported = 0
+
+    def report(self, theirs: str | None, ours: str | None) -> None:
+        """Write a warning, unless the last one is not long ago. What is no origin may hold anything and is left out."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._next:
+                self._unreported += 1
+                return
+            unreported, self._unreported, self._next = self._unreported, 0, now + LOG_SECONDS
+        log.warning(
+            "request refused for its Origin; if it came from a page of yours, check the Host and X-Forwarded-Proto that"
+            " your proxy sends, LIKES_TRUSTED_PROXIES and LIKES_CORS_ORIGINS",
+            extra={
+                "request_id": current_id(),
+                "origin": theirs or "malformed",
+                "expected": ours or "malformed Host",
+                "unreported": unreported,
+            },
+        )
+
+
+_refusals = _Refusals()

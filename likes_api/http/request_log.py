@@ -56,6 +56,11 @@ def register(app: Flask) -> None:
         return response
 
 
+def current_id() -> str | None:
+    """Return the id of the current request, or ``None`` outside of one."""
+    return g.began[1] if g and "began" in g else None
+
+
 def _new_id() -> str:
     """Make an id that nobody needs to guess; a random UUID would ask the kernel each time."""
     return f"{random.getrandbits(128):032x}"

@@ -291,6 +291,20 @@ def test_links_are_absolute_when_host_scheme_and_path_are_special(pod: Pod) -> N
     assert links(response) == {"next": f"https://pod.example.com:8443{url}?per_page=1&page=2"}
 
 
+@pytest.mark.parametrize("proxies", ["1", "2"])
+def test_links_are_those_of_the_visitor_when_proxies_change_scheme_host_and_path(pod: Pod, proxies: str) -> None:
+    crowd(pod, LISTS[0], 20)
+    forwarded = {
+        "X-Forwarded-For": "192.0.2.1, 192.0.2.2",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "pod.example.com",
+        "X-Forwarded-Prefix": "/community/",
+    }
+    app = create_app(settings(TRUSTED_PROXIES=proxies), pod.observed)
+    response = call(app, LISTS[0], token_of(pod.database), headers=forwarded)
+    assert links(response) == {"next": f"https://pod.example.com/community{LISTS[0].url()}?page=2"}
+
+
 @each_list
 def test_links_keep_the_suffix_json_when_the_list_was_asked_for_with_it(pod: Pod, route: Route) -> None:
     everyone = crowd(pod, route, 20)

@@ -176,8 +176,13 @@ def test_limit_counts_the_connection_when_a_client_invents_proxies(database: Dat
 
 def test_https_of_the_visitor_counts_when_our_own_proxy_tells_of_it(database: Database) -> None:
     database["entries"].update_one({"_id": "plain"}, {"$set": {"guest_allowed": True}})
-    proxied = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "2.2.2.2"}
-    for proxies, secure, status in (("1", True, 200), ("0", False, 419)):
+    for proxies, proto, secure, status in (
+        ("1", "https", True, 200),
+        ("1", "HTTPS", True, 200),
+        ("2", "https", True, 200),
+        ("0", "https", False, 419),
+    ):
+        proxied = {"X-Forwarded-Proto": proto, "X-Forwarded-For": "2.2.2.2"}
         visitor = Visitor(create_app(settings(TRUSTED_PROXIES=proxies), database), headers=proxied)
         assert ("Secure" in visitor.csrf_cookie) is secure
         assert visitor.toggle("plain", headers={"Origin": "https://localhost"}).status_code == status

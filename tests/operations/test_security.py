@@ -29,7 +29,7 @@ def module_database(client: MongoClient[Document]) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def app(module_database: Database) -> Flask:
-    origins = f"{SHOP},https://Other.Example.com:443,http://[2001:db8::1]:3000"
+    origins = f"{SHOP},https://Other.Example.com:443,http://[2001:DB8:0::1]:3000,https://m\u00fcnchen.de,capacitor://localhost"
     return create_app(settings(CORS_ORIGINS=origins, TRUSTED_PROXIES="1"), module_database)
 
 
@@ -84,7 +84,16 @@ def preflight(app: Flask, origin: str, method: str = "POST", headers: str = "con
     return {name: value for name, value in response.headers.items() if name.startswith("Access-Control")}
 
 
-@pytest.mark.parametrize("origin", [SHOP, "https://other.example.com", "http://[2001:db8::1]:3000"])
+LISTED = [
+    SHOP,
+    "https://other.example.com",
+    "http://[2001:db8::1]:3000",
+    "https://xn--mnchen-3ya.de",
+    "capacitor://localhost",
+]
+
+
+@pytest.mark.parametrize("origin", LISTED)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_preflight_is_granted_when_the_origin_is_listed(app: Flask, origin: str, method: str) -> None:
     wanted = "authorization, content-type, idempotency-key, x-csrf-token, x-request-id"
@@ -114,6 +123,11 @@ def test_preflight_is_refused_when_the_origin_is_another(app: Flask, origin: str
     if "\n" not in origin:
         assert preflight(app, origin) == {}
         assert "Access-Control-Allow-Origin" not in post(app, headers={"Origin": origin}).headers
+
+
+@pytest.mark.parametrize("origin", LISTED)
+def test_vote_counts_when_the_page_is_of_a_listed_origin(app: Flask, origin: str) -> None:
+    assert post(app, headers={"Origin": origin}).status_code == 200
 
 
 def test_header_that_nobody_needs_is_not_granted(app: Flask) -> None:

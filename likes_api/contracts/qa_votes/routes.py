@@ -1,6 +1,6 @@
 """The one route of contract 1. Checks come in the order of ``CONTRACTS.md`` section 1."""
 
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Any
 
 from flask import Blueprint, Request, g
@@ -23,7 +23,7 @@ def create_blueprint(
     rate_limits: RateLimits,
     *,
     limit: str,
-    allowed_origins: Iterable[str],
+    allowed_origins: Container[str],
 ) -> Blueprint:
     """Make the blueprint.
 

@@ -1,6 +1,6 @@
 """The three routes of contract 2. Checks come in the order of ``CONTRACTS.md`` section 2."""
 
-from collections.abc import Iterable
+from collections.abc import Container
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -29,7 +29,7 @@ def create_blueprint(
     *,
     limits: Limits,
     guest_likes: bool,
-    allowed_origins: Iterable[str],
+    allowed_origins: Container[str],
 ) -> Blueprint:
     """Make the blueprint.
 
@@ -134,7 +134,7 @@ def _require_json() -> None:
         raise errors.not_json() from None
 
 
-def _require_our_page(allowed_origins: Iterable[str]) -> None:
+def _require_our_page(allowed_origins: Container[str]) -> None:
     if origin.is_foreign(request, allowed_origins):
         raise errors.csrf_mismatch()
     try:

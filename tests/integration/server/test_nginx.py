@@ -83,17 +83,19 @@ class Echo(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def test_the_guests_address_is_the_connections_own_when_the_client_claims_another() -> None:
+def test_address_scheme_host_and_prefix_are_nginxs_own_words_when_the_client_claims_others() -> None:
     with HTTPServer(("127.0.0.1", 0), Echo) as upstream, running_nginx(f"127.0.0.1:{upstream.server_port}") as nginx:
         thread = Thread(target=upstream.serve_forever)
         thread.start()
-        claims = b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+        claims = b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
+        claims += b"X-Forwarded-Host: evil.example\r\nX-Forwarded-Prefix: /evil\r\nConnection: close\r\n\r\n"
         seen = exchange(plain(nginx), GET + claims).json
         upstream.shutdown()
         thread.join()
     assert seen["x-forwarded-for"] == ["127.0.0.1"]
     assert seen["x-forwarded-proto"] == ["http"]
-    assert seen["host"] == ["localhost"]
+    assert seen["host"] == seen["x-forwarded-host"] == ["localhost"]
+    assert "x-forwarded-prefix" not in seen
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,30 @@ def test_settings_are_as_given_when_all_are_set() -> None:
     assert (given.ratelimit_storage_uri, given.limits.qa_vote) == ("redis://cache", "5 per 10 seconds;100/hour")
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://WWW.Example.com:443", "https://www.example.com"),
+        ("http://www.example.com:80", "http://www.example.com"),
+        ("http://www.example.com:443", "http://www.example.com:443"),
+        ("https://m\u00fcnchen.de", "https://xn--mnchen-3ya.de"),
+        ("https://M\u00dcNCHEN.de:8443", "https://xn--mnchen-3ya.de:8443"),
+        ("https://stra\u00dfe.example", "https://xn--strae-oqa.example"),
+        ("https://xn--mnchen-3ya.de", "https://xn--mnchen-3ya.de"),
+        ("http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
+        ("https://[2001:DB8::1]", "https://[2001:db8::1]"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://my_host:3000", "http://my_host:3000"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost", "tauri://localhost"),
+        ("chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb", "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb"),
+    ],
+)
+def test_origin_is_kept_as_browsers_send_it(written: str, sent: str) -> None:
+    assert load(LIKES_CORS_ORIGINS=f"https://first.example, {written}").cors_origins == ("https://first.example", sent)
+
+
 def test_variable_counts_as_unset_when_it_is_empty_or_blank() -> None:
     assert load(LIKES_MONGODB_URI="", LIKES_THREADS=" ", LIKES_CORS_ORIGINS="", LIKES_GUEST_LIKES="") == load()
 
@@ -149,6 +173,27 @@ def test_variables_of_others_are_left_alone() -> None:
         ("LIKES_CORS_ORIGINS", "https://a.example,ftp://b.example"),
         ("LIKES_CORS_ORIGINS", "https://"),
         ("LIKES_CORS_ORIGINS", "null"),
+        ("LIKES_CORS_ORIGINS", "https://*.example.com"),
+        ("LIKES_CORS_ORIGINS", "https://*"),
+        ("LIKES_CORS_ORIGINS", "https://user@www.example.com"),
+        ("LIKES_CORS_ORIGINS", "https://user:word@www.example.com"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com:99999"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com:0"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com:"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com:port"),
+        ("LIKES_CORS_ORIGINS", "https://[::1"),
+        ("LIKES_CORS_ORIGINS", "https://::1"),
+        ("LIKES_CORS_ORIGINS", "https://[::g]"),
+        ("LIKES_CORS_ORIGINS", "https://[1.2.3.4]"),
+        ("LIKES_CORS_ORIGINS", "https://1.2.3"),
+        ("LIKES_CORS_ORIGINS", "https://256.1.1.1"),
+        ("LIKES_CORS_ORIGINS", "https://a..example"),
+        ("LIKES_CORS_ORIGINS", "https://a b.example"),
+        ("LIKES_CORS_ORIGINS", "https://" + "a" * 254),
+        ("LIKES_CORS_ORIGINS", "https://m\u00fcn\u00adchen..de"),
+        ("LIKES_CORS_ORIGINS", "https://www.example.com?x"),
+        ("LIKES_CORS_ORIGINS", "htps://www.example.com"),
+        ("LIKES_CORS_ORIGINS", "file://www.example.com"),
         ("LIKES_QA_ID_FIELD", "$where"),
         ("LIKES_QA_ID_FIELD", "a.b"),
         ("LIKES_QA_ID_FIELD", "id\n"),
