@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,13 +13,12 @@ import requests
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from harness.server import ROOT, free_port, server_environment
+from harness.server import COMMAND, ROOT, free_port, server_environment
 from likes_api.embedded_mongod.server import find_mongod
 from likes_api.server.child_process import tied_to_this_process
 
 START_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-_GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
 
 
 class Process:
@@ -77,7 +75,7 @@ class Gunicorn(Process):
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         self.port = free_port()
         environment = server_environment({"LIKES_BIND": f"127.0.0.1:{self.port}", **settings})
-        super().__init__(_GUNICORN, directory / "gunicorn.log", environment)
+        super().__init__(COMMAND, directory / "gunicorn.log", environment)
 
     def workers(self) -> list[int]:
         """Return its workers, the oldest first."""

@@ -15,6 +15,7 @@ from typing import IO
 
 import requests
 
+import config
 from likes_api.server.child_process import tied_to_this_process
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,9 @@ START_SECONDS = 20.0
 # Longer than gunicorn's graceful_timeout (config/gunicorn.conf.py).
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
-COMMAND = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
+# The configuration of whatever is installed: this source tree, or a wheel.
+CONFIGURATION = str(Path(config.__path__[0]) / "gunicorn.conf.py")
+COMMAND = [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION, "wsgi:app"]
 
 
 class ServerError(Exception):

@@ -2,7 +2,6 @@
 
 import logging.config
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,6 +53,7 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="likes-api")
 def main() -> None:
     """Keep likes and up/down votes for other people's applications."""
 
@@ -78,7 +78,10 @@ def run(*, demo: bool) -> None:
             with open_database(replace(settings, mongodb_uri=environment["LIKES_MONGODB_URI"])) as database:
                 _load_demo(database, settings)
         sys.stdout.flush()
-        code = serve(_gunicorn(), environment, mongod)
+        command = _gunicorn()
+        if mongod is None:  # nothing to look after: signals and a service manager deal with gunicorn itself
+            os.execve(command[0], command, environment)  # noqa: S606
+        code = serve(command, environment, mongod)
     finally:
         if mongod is not None:
             mongod.stop()
@@ -177,9 +180,9 @@ def _content(database: Database, settings: Settings) -> ContentRepository:
 
 
 def _gunicorn() -> list[str]:
-    executable = Path(sys.executable).with_name("gunicorn")
-    program = str(executable) if executable.exists() else shutil.which("gunicorn") or "gunicorn"
-    return [program, "-c", str(Path(config.__path__[0]) / "gunicorn.conf.py"), "wsgi:app"]
+    configuration_file = Path(config.__path__[0]) / "gunicorn.conf.py"
+    # -P: nothing is imported from the current directory, as in Program.
+    return [sys.executable, "-P", "-m", "likes_api.server.program", "-c", str(configuration_file), "wsgi:app"]
 
 
 def _session_cookie(database: Database, user: str, lifetime: timedelta) -> str:

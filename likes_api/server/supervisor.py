@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.1
 _logger = logging.getLogger(__name__)
 
 
-def serve(command: Sequence[str], environment: Mapping[str, str], mongod: EmbeddedMongod | None) -> int:
+def serve(command: Sequence[str], environment: Mapping[str, str], mongod: EmbeddedMongod) -> int:
     """Run a gunicorn command until it ends; stop the given, started mongod after it.
 
     A mongod that dies meanwhile is started again. SIGTERM, SIGINT and SIGHUP go to gunicorn, to which they
@@ -50,13 +50,12 @@ def serve(command: Sequence[str], environment: Mapping[str, str], mongod: Embedd
     finally:
         if gunicorn is not None:
             _stop(gunicorn)
-        if mongod is not None:
-            mongod.stop()
+        mongod.stop()
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _watch(gunicorn: subprocess.Popen[bytes], mongod: EmbeddedMongod | None) -> int:
+def _watch(gunicorn: subprocess.Popen[bytes], mongod: EmbeddedMongod) -> int:
     """Wait for gunicorn's end; start mongod again when it dies, looking less often each time it does."""
     deaths: list[float] = []
     pause = _POLL_SECONDS
@@ -65,7 +64,7 @@ def _watch(gunicorn: subprocess.Popen[bytes], mongod: EmbeddedMongod | None) -> 
             code = gunicorn.wait(pause)
             return code if code >= 0 else 128 - code
         pause = _POLL_SECONDS
-        if mongod is None or mongod.is_running():
+        if mongod.is_running():
             continue
         now = time.monotonic()
         deaths = [death for death in deaths if now - death < DEATHS_WINDOW_SECONDS] + [now]

@@ -1,51 +1,13 @@
 """``likes-api run --demo`` as a newcomer meets it: what it prints works as pasted, and votes outlive it."""
 
-import json
 import os
 import re
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import requests
 
-from harness.server import free_port
-
-COMMAND = Path(sys.executable).with_name("likes-api")
-WAIT_SECONDS = 30
-
-
-@contextmanager
-def running(directory: Path) -> Iterator[list[str]]:
-    """Run the command until it serves; give the curl lines that it printed; press Ctrl-C in the end."""
-    port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LIKES_")}
-    environment |= {"LIKES_DATA_DIR": str(directory), "LIKES_BIND": f"127.0.0.1:{port}"}
-    with subprocess.Popen(
-        [COMMAND, "run", "--demo"], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        curls = []
-        for line in process.stdout:
-            if line.startswith("curl"):
-                curls.append(line.strip())
-            if "Booting worker" in line:
-                break
-        try:
-            requests.get(f"http://127.0.0.1:{port}/healthz", timeout=WAIT_SECONDS).raise_for_status()
-            yield curls
-        finally:
-            os.killpg(process.pid, signal.SIGINT)
-            process.stdout.read()
-            assert process.wait(WAIT_SECONDS) == 0
-
-
-def answers(curls: list[str]) -> list[dict[str, object]]:
-    return [json.loads(subprocess.check_output(f"{curl} -sS", shell=True, timeout=WAIT_SECONDS)) for curl in curls]
+from tests.support.run_command import COMMAND, answers, running_demo
 
 
 def processes_that_mention(directory: Path) -> list[str]:
@@ -66,7 +28,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_run_demo_prints_curls_that_work_and_keeps_their_votes_when_run_again(directory: Path) -> None:
-    with running(directory) as curls:
+    with running_demo(directory) as curls:
         assert [(each["action"], each["upvotes"], each["downvotes"]) for each in answers(curls)] == [
             ("liked", 1, 0),
             ("downvoted", 0, 1),
@@ -74,7 +36,7 @@ def test_run_demo_prints_curls_that_work_and_keeps_their_votes_when_run_again(di
         ]
     assert processes_that_mention(directory) == []
 
-    with running(directory) as curls:
+    with running_demo(directory) as curls:
         assert [(each["action"], each["upvotes"], each["downvotes"]) for each in answers(curls)] == [
             ("liked", 1, 0),
             ("downvoted", 0, 1),
@@ -83,7 +45,7 @@ def test_run_demo_prints_curls_that_work_and_keeps_their_votes_when_run_again(di
 
 
 def test_session_create_signs_in_to_the_running_server_when_it_is_called_beside_it(directory: Path) -> None:
-    with running(directory) as (curl, *_):
+    with running_demo(directory) as (curl, *_):
         environment = os.environ | {"LIKES_DATA_DIR": str(directory)}
         cookie = subprocess.check_output([COMMAND, "session", "create", "--user", "bob"], env=environment, text=True)
         ours = re.sub(r"Cookie: [^']+", f"Cookie: {cookie.strip()}", curl)

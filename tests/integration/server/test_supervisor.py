@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 import likes_api
-from likes_api.embedded_mongod.server import find_mongod
+from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.server.supervisor import serve
 
 SOURCE = Path(likes_api.__file__).parents[1]
@@ -29,6 +30,7 @@ mongod = EmbeddedMongod(Path(binary), Path(data_dir))
 uri = mongod.start()
 sys.exit(serve(command, {**os.environ, "MONGODB_URI": uri}, mongod))
 """
+RUNNING = cast(EmbeddedMongod, SimpleNamespace(is_running=lambda: True, stop=lambda: None))
 # Counts its requests in MongoDB and tells who it is; /slow takes its time before it writes.
 APPLICATION = """\
 import json, os, time
@@ -123,12 +125,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
 @pytest.mark.parametrize(("ending", "code"), [("raise SystemExit(7)", 7), ("os.kill(os.getpid(), 9)", 137)])
 def test_serve_returns_the_childs_exit_code_when_it_ends(ending: str, code: int) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    assert serve([sys.executable, "-c", f"import os; {ending}"], os.environ, None) == code
+    assert serve([sys.executable, "-c", f"import os; {ending}"], os.environ, RUNNING) == code
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_serve_returns_a_failure_when_the_command_does_not_exist(capfd: pytest.CaptureFixture[str]) -> None:
-    assert serve(["/nowhere/gunicorn"], {}, None) == 1
+    assert serve(["/nowhere/gunicorn"], {}, RUNNING) == 1
     assert "cannot run /nowhere/gunicorn" in capfd.readouterr().err
 
 
