@@ -20,12 +20,12 @@ from bson import ObjectId
 from bench import overflow_http
 from bench.overflow_designs import DESIGNS
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb import collections
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
-from likes_api.repository.votes.vote_documents import VOTES, ensure_indexes
 from likes_api.votes import Target, TargetKind, Vote
 
 NAME = "bench"
@@ -77,12 +77,12 @@ def put_small(database: Database, id_: str, voters: int) -> None:
 
 def put_moved(database: Database, id_: str, voters: int, begin: int = 0) -> None:
     """Make a target as it is some time after its move, or let it grow: without the votes' cost."""
-    ensure_indexes(database)
+    collections.ensure_indexes(database, collections.VOTES)
     found = database["questions"].find_one({"_id": id_}) or {}
     set_ = found.get("likesOverflow", {}).get("id") or ObjectId()
     for first in range(begin, voters, 10_000):
         last = min(voters, first + 10_000)
-        database[VOTES].insert_many(
+        database["likes_votes"].insert_many(
             [{"_id": {"t": set_, "v": voter(n)}, "vote": "up", "place": n} for n in range(first, last)], ordered=False
         )
     state = {"id": set_, "form": "moved", "up": 0, "down": 0, "rev": 0}
@@ -106,7 +106,7 @@ def _one_client(database: Database, votes: VoteRepository, seconds: float, most:
         if size == sizes[0]:
             _print_row("100 voters", base, base)
         _print_row(f"{size:,} voters", times["huge"], base)
-    stats = database.command("collstats", VOTES)
+    stats = database.command("collstats", "likes_votes")
     disk = (stats["storageSize"] + stats["totalIndexSize"]) / 2**20
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     print(f"disk of {begin:,} votes: {disk:,.0f} MiB; client: {memory:,.0f} MiB")

@@ -43,6 +43,7 @@ class Settings:
 
     mongodb_uri: str | None
     mongodb_database: str
+    collection_prefix: str
     mongod: Path | None
     data_dir: Path
     bind: str
@@ -176,6 +177,11 @@ class _SettingsSchema(Schema):
     mongodb_uri = fields.String(data_key="LIKES_MONGODB_URI", load_default=None, validate=_mongodb_uri)
     mongodb_database = fields.String(
         data_key="LIKES_MONGODB_DATABASE", load_default="likes", validate=validate.Regexp(r"[A-Za-z0-9_-]{1,63}\Z")
+    )
+    collection_prefix = fields.String(
+        data_key="LIKES_COLLECTION_PREFIX",
+        load_default="likes_",
+        validate=validate.Regexp(r"[A-Za-z_][A-Za-z0-9_]{0,31}\Z"),
     )
     mongod = _PathField(data_key="LIKES_MONGOD", load_default=None)
     data_dir = _PathField(data_key="LIKES_DATA_DIR", load_default=lambda: Path("var").absolute())

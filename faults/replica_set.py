@@ -59,12 +59,12 @@ def main() -> Report:
 
 
 def _likers(database: Database, port: int) -> list[Client]:
-    database.posts.insert_many({"_id": post, "author": "author", "public": True} for post in POSTS)
+    database.likes_posts.insert_many({"_id": post, "author": "author", "public": True} for post in POSTS)
     tokens, now = TokenRepository(database), datetime.now(UTC)
     likers: list[Client] = []
     for number in range(TOGGLERS, TOGGLERS + LIKERS):
         person = f"liker-{number}"
-        database.people.insert_one({"_id": person, "diaspora_id": f"{person}@example.com", "name": person})
+        database.likes_people.insert_one({"_id": person, "diaspora_id": f"{person}@example.com", "name": person})
         token = tokens.create(person, ["public:read", "interactions"], timedelta(hours=1), now)
         likers.append(Liker(port, number, POSTS, token=token, person=person))
     return likers

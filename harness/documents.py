@@ -7,10 +7,9 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from likes_api.http.rate_limits import mongodb_storage
 from likes_api.mongodb.documents import Database, Document
 
-TARGET_COLLECTIONS = ("questions", "messages", "entries", "posts", "comments")
+TARGET_COLLECTIONS = ("questions", "messages", "likes_entries", "likes_posts", "likes_comments")
 _HALVES = (("likedBy", "upvotes"), ("dislikedBy", "downvotes"))
 
 
@@ -40,7 +39,7 @@ def snapshot(database: Database) -> dict[str, list[Document]]:
     Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it. So
     are the limits' counters: refused requests count.
     """
-    names = sorted(set(database.list_collection_names()) - {mongodb_storage.COLLECTION})
+    names = sorted(set(database.list_collection_names()) - {"likes_rate_limits"})
     found = {name: list(database[name].find().sort("_id")) for name in names}
     return {name: documents for name, documents in found.items() if documents}
 

@@ -43,7 +43,7 @@ def held_votes(documents: Iterable[Mapping[str, object]]) -> dict[Key, State]:
 
 def summarize(report: Report, crowd: Crowd, database: Database) -> None:
     """Compare the clients' books with the database, and look at how long requests took."""
-    held = held_votes([*database.questions.find(), *database.posts.find()])
+    held = held_votes([*database.questions.find(), *database.likes_posts.find()])
     lost, doubled = [], []
     for client in crowd.clients:
         its_lost, its_doubled = client.ledger.lost_and_doubled(held)

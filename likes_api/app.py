@@ -24,6 +24,7 @@ from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.client import connect_measured, deadline
+from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.instrumented import instrumented
 from likes_api.repository.entries import EntryRepository
@@ -61,7 +62,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """
     if database is None:
         database = _open_database(settings)
-    database = instrumented(database)
+    database = instrumented(with_prefix(database, settings.collection_prefix))
     app = Application(__name__, static_folder=None)
     # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
     app.url_map.merge_slashes = False

@@ -17,6 +17,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from likes_api import metrics
 from likes_api.mongodb.circuit_breaker import CircuitBreaker
 from likes_api.mongodb.client import deadline, ping
+from likes_api.mongodb.collections import PrefixedDatabase, prefix_of
 from likes_api.mongodb.documents import Collection, Database, Document
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,7 +60,7 @@ def instrumented(database: Database) -> Database:
     """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
     if not isinstance(database, pymongo.database.Database) or isinstance(database, _InstrumentedDatabase):
         return database
-    return _InstrumentedDatabase(database.client, database.name)
+    return _InstrumentedDatabase(database.client, database.name, prefix_of(database))
 
 
 def _instrument(method: F) -> F:
@@ -107,9 +108,9 @@ class _InstrumentedCollection(Collection):
     update_one = _instrument(Collection.update_one)
 
 
-class _InstrumentedDatabase(Database):
-    def __init__(self, client: MongoClient[Document], name: str) -> None:
-        super().__init__(client, name)
+class _InstrumentedDatabase(PrefixedDatabase):
+    def __init__(self, client: MongoClient[Document], name: str, prefix: str) -> None:
+        super().__init__(client, name, prefix)
         self.circuit = CircuitBreaker(self._probe, metrics.circuit_is_open)
         # One for each name that the code knows; making one anew takes as long as a part of the vote itself.
         self._collections: dict[str, Collection] = {}

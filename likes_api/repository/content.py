@@ -12,6 +12,7 @@ from bson.errors import BSONError
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW
@@ -19,8 +20,6 @@ from likes_api.repository.votes.bulk_import import Bringer, MoveFailed, into_arr
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, any_of, host_keys
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 
-USERS = "users"
-PEOPLE = "people"
 _TOO_LARGE = "it takes more than the 16 MB that a document may hold"
 # The server's codes for a command, and for an updated document, of more than 16 MB.
 _TOO_LARGE_CODES = frozenset({10334, 17419, 17420})
@@ -77,7 +76,8 @@ class ContentRepository:
         """Write records of one collection; where one spoils the whole command, each by itself."""
         indexes = list(records)
         try:
-            self._database[collection].bulk_write([self._upsert(each) for each in records.values()], ordered=False)
+            upserts = [self._upsert(each) for each in records.values()]
+            collections.get(self._database, collection).bulk_write(upserts, ordered=False)
         except BulkWriteError as error:
             return {indexes[each["index"]]: _reason(each) for each in error.details["writeErrors"]}
         except (BSONError, UnicodeError, OperationFailure) as error:
@@ -99,7 +99,8 @@ class ContentRepository:
             conditions.append({"$expr": {"$gt": [voters, self._overflow_at[kind]]}})
         keys = [key for index in indexes for key in self._finder.keys(kind, records[index].id)]
         match: Document = {field_: {"$in": keys}, "$or": conditions}
-        found = self._database[COLLECTIONS[kind]].find(match, {field_: 1}, collation=SIMPLE)
+        targets = collections.get(self._database, COLLECTIONS[kind])
+        found = targets.find(match, {field_: 1}, collation=SIMPLE)
         elsewhere = {each[field_] for each in found}
         refused: dict[int, str] = {}
         for index in indexes:
@@ -145,7 +146,7 @@ def _votes(record: Record) -> dict[Vote, Sequence[str]]:
 
 
 def _collection(kind: str) -> str:
-    return {"user": USERS, "person": PEOPLE}.get(kind) or COLLECTIONS[TargetKind(kind)]
+    return {"user": collections.USERS, "person": collections.PEOPLE}.get(kind) or COLLECTIONS[TargetKind(kind)]
 
 
 def _reason(write_error: Document) -> str:

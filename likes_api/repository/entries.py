@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.repository import COLLECTIONS
 from likes_api.votes import Target, TargetKind, TargetNotFound
 
 
@@ -22,7 +22,7 @@ class EntryRepository:
     """Read entries. Every method may raise :class:`likes_api.repository.StoreError`."""
 
     def __init__(self, database: Database) -> None:
-        self._entries = database[COLLECTIONS[TargetKind.ENTRY]]
+        self._entries = collections.get(database, collections.ENTRIES)
 
     def policy(self, entry_id: str) -> EntryPolicy:
         """Read one entry's policy, in one round trip; missing fields mean not locked, and nothing said on guests.

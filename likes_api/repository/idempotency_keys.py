@@ -16,12 +16,12 @@ from datetime import UTC, datetime, timedelta
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.abandoned_transactions import abort_abandoned_transactions
 from likes_api.mongodb.client import deadline, seconds_left
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.instrumented import instrumented, taking_part
 
-COLLECTION = "idempotency"
 LIFETIME = timedelta(hours=24)
 # Of the request's deadline, a part is kept for ending the transaction, which would hold the target otherwise.
 ENDING_SHARE = 0.2
@@ -54,7 +54,7 @@ class IdempotencyRepository:
 
     def __init__(self, database: Database) -> None:
         self._client = database.client
-        self._records = instrumented(database)[COLLECTION]
+        self._records = collections.get(instrumented(database), collections.IDEMPOTENCY)
 
     def once(self, key: RequestKey, act: Callable[[], Document]) -> tuple[Document, bool]:
         """Do ``act`` unless a request with this key did so already.

@@ -7,10 +7,10 @@ from threading import Lock
 
 from pymongo import ReturnDocument
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.votes import Target
 
-COLLECTION = "likes_settings"
 _KEY_ID = "like-guid-key"
 _KEY_BYTES = 32
 _GUID_BYTES = 16
@@ -23,7 +23,7 @@ class LikeGuids:
     """
 
     def __init__(self, database: Database) -> None:
-        self._settings = database[COLLECTION]
+        self._settings = collections.get(database, collections.SETTINGS)
         self._key: bytes | None = None
         self._lock = Lock()
 

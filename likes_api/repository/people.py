@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database
-from likes_api.repository.content import PEOPLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class PeopleRepository:
     """Read people."""
 
     def __init__(self, database: Database) -> None:
-        self._people = database[PEOPLE]
+        self._people = collections.get(database, collections.PEOPLE)
 
     def by_guids(self, guids: Collection[str]) -> dict[str, Person]:
         """Read many people in one round trip, or none where nobody is asked for; who does not exist is left out.

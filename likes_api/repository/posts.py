@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.content import PEOPLE
-from likes_api.repository.votes.repository import COLLECTIONS
-from likes_api.votes import TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,9 @@ class PostRepository:
     """Read posts."""
 
     def __init__(self, database: Database) -> None:
-        self._posts = database[COLLECTIONS[TargetKind.POST]]
+        self._posts = collections.get(database, collections.POSTS)
+        self._comments = collections.name_in(database, collections.COMMENTS)
+        self._people = collections.name_in(database, collections.PEOPLE)
 
     def visible_to(self, reader: str, post: str, comment: str | None = None) -> Post | None:
         """Read a post, or tell ``None`` where it does not exist or is neither public, nor the reader's own, nor shared.
@@ -41,7 +41,7 @@ class PostRepository:
             {"$project": {"public": 1, "author": 1}},
             {
                 "$lookup": {
-                    "from": PEOPLE,
+                    "from": self._people,
                     "localField": "author",
                     "foreignField": "_id",
                     # Nobody is kept from an own post.
@@ -51,7 +51,7 @@ class PostRepository:
             },
             {
                 "$lookup": {
-                    "from": COLLECTIONS[TargetKind.COMMENT],
+                    "from": self._comments,
                     "pipeline": [{"$match": {"_id": comment, "post": post}}, {"$project": {"_id": 1}}],
                     "as": "comments",
                 }

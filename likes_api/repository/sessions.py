@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from bson import ObjectId
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.targets import SIMPLE, any_of, host_keys
 
@@ -26,8 +27,8 @@ class SessionRepository:
     """
 
     def __init__(self, database: Database) -> None:
-        self._sessions = database["sessions"]
-        self._users = database["users"]
+        self._sessions = collections.get(database, collections.SESSIONS)
+        self._users = collections.get(database, collections.USERS)
 
     def user_of(self, session_token: str, now: datetime) -> str | None:
         """Tell the user whose session this is, or ``None`` where it is unknown or over, or the user gone.

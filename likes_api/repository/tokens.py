@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.content import PEOPLE
 
-# Not "tokens": in a database shared with a host application, the index that lets tokens expire must not meet a
-# collection of the host's.
-COLLECTION = "likes_tokens"
 _TOKEN_BYTES = 32
 
 
@@ -39,8 +36,8 @@ class TokenRepository:
     """
 
     def __init__(self, database: Database) -> None:
-        self._tokens = database[COLLECTION]
-        self._people = database[PEOPLE]
+        self._tokens = collections.get(database, collections.TOKENS)
+        self._people = collections.get(database, collections.PEOPLE)
 
     def grant_of(self, token: str, now: datetime) -> Grant | None:
         """Tell what a token stands for, or ``None`` where it is unknown, expired or revoked, or its person gone.

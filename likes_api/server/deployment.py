@@ -11,34 +11,47 @@ from threading import Event, Thread
 
 from config.settings import Settings
 from likes_api.embedded_mongod.server import DataDirectoryInUse, EmbeddedMongod, find_mongod
+from likes_api.mongodb import collections
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database
+from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.repository import StoreError
-from likes_api.repository.indexes import ensure_indexes
 
 _RETRY_SECONDS = 10.0
 _STOP_SECONDS = 2.0
+_ATTEMPT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """Give the database that the settings name.
+    """Return the database that the settings name, with the collections of an earlier version renamed.
 
     :raises EmbeddedMongoError: without ``LIKES_MONGODB_URI`` there is no mongod to run.
+    :raises likes_api.repository.StoreError: the database is unavailable.
     """
     with _server(settings) as uri, connect(uri) as client:
-        yield client[settings.mongodb_database]
+        database = collections.with_prefix(client[settings.mongodb_database], settings.collection_prefix)
+        rename_earlier(database)
+        yield database
+
+
+def ensure_indexes(database: Database) -> None:
+    """Make the indexes of our collections that are missing; those of the rate limits make their own, wherever they are.
+
+    :raises likes_api.repository.StoreError: the database is unavailable, or has another index of that name.
+    """
+    collections.ensure_indexes(database, collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES)
 
 
 def ensure_indexes_meanwhile(settings: Settings) -> None:
-    """Make the indexes in a thread of their own, so that a database that is away keeps no worker from starting.
+    """Rename earlier collections and make the indexes, in a thread, so that no worker waits for its database to start.
 
-    Until then everything works; expired tokens are just not swept up. On a client of its own, which is closed when the
-    work is done.
+    Wait for the first attempt, for a few seconds: nobody should find our collections missing because they have their
+    earlier names still. On a client of its own, which is closed when the work is done.
     """
-    stopping = Event()
+    stopping, attempted = Event(), Event()
 
     def work() -> None:
         while not stopping.is_set():
@@ -48,7 +61,9 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
                     stopping.set()
             except StoreError as error:
                 log.warning("indexes are not made, trying again", extra={"failure": type(error).__name__})
+                attempted.set()
                 stopping.wait(_RETRY_SECONDS)
+        attempted.set()
 
     def stop() -> None:
         # Before PyMongo's own clean-up at exit, which does not expect a client that is being made.
@@ -58,6 +73,7 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
     thread = Thread(target=work, name="ensure-indexes", daemon=True)
     thread.start()
     atexit.register(stop)
+    attempted.wait(_ATTEMPT_SECONDS)
 
 
 def embedded_secret(data_dir: Path) -> str:

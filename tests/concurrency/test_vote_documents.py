@@ -15,7 +15,6 @@ from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
-from likes_api.repository.votes.vote_documents import VOTES
 from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 from tests.support.moved import reassembled
 
@@ -126,7 +125,7 @@ def test_one_move_wins_when_many_try_at_once(database: Database) -> None:
         moved = list(pool.map(lambda _: Migration(database, TargetFinder()).move(QUESTION), range(8)))
     assert any(moved)
     assert reassembled(database, QUESTION)["likedBy"] == voters
-    assert database[VOTES].count_documents({}) == 3000
+    assert database["likes_votes"].count_documents({}) == 3000
     assert database["likes_moved"].count_documents({}) == 1
 
 

@@ -89,7 +89,9 @@ def test_one_request_is_taken_when_they_come_over_http_at_once(
 
 def test_every_like_counts_when_many_people_like_and_unlike_at_once(pod: Pod, url: str) -> None:
     people = [f"person-{number:02}" for number in range(AT_ONCE)]
-    pod.database["people"].insert_many([{"_id": guid, "diaspora_id": f"{guid}@x", "name": guid} for guid in people])
+    pod.database["likes_people"].insert_many(
+        [{"_id": guid, "diaspora_id": f"{guid}@x", "name": guid} for guid in people]
+    )
     tokens = [token_of(pod.database, guid) for guid in people]
 
     def send(number: int) -> int:

@@ -111,7 +111,7 @@ def test_like_on_a_post_is_none_on_its_comment_when_either_is_liked(pod: Pod, li
 
 @each_like
 def test_own_post_may_be_liked_when_its_author_is_on_their_own_list_of_ignored(pod: Pod, route: Route) -> None:
-    pod.database["people"].update_one({"_id": BOB}, {"$set": {"ignores": [BOB]}})
+    pod.database["likes_people"].update_one({"_id": BOB}, {"$set": {"ignores": [BOB]}})
     assert call(pod.app, route, token_of(pod.database), route.url(BOBS_OWN)).status_code == 204
     assert likers(pod.database, route, BOBS_OWN) == [BOB]
 
@@ -155,7 +155,7 @@ def test_public_post_is_open_when_the_token_has_no_private_read(pod: Pod, route:
 
 @each_like
 def test_answer_is_422_when_the_author_of_the_post_ignores_the_person(pod: Pod, route: Route) -> None:
-    pod.database["people"].update_one({"_id": ALICE}, {"$set": {"ignores": [CAROL, BOB]}})
+    pod.database["likes_people"].update_one({"_id": ALICE}, {"$set": {"ignores": [CAROL, BOB]}})
     token = token_of(pod.database)
     before = snapshot(pod.database)
     response = call(pod.app, route, token)
@@ -164,13 +164,13 @@ def test_answer_is_422_when_the_author_of_the_post_ignores_the_person(pod: Pod, 
 
 
 def test_comment_may_be_liked_when_only_its_own_author_ignores_the_person(pod: Pod) -> None:
-    pod.database["people"].update_one({"_id": CAROL}, {"$set": {"ignores": [BOB]}})
+    pod.database["likes_people"].update_one({"_id": CAROL}, {"$set": {"ignores": [BOB]}})
     assert call(pod.app, LIKES[1], token_of(pod.database)).status_code == 204
 
 
 @pytest.mark.parametrize("route", LISTS + UNLIKES, ids=str)
 def test_ignored_person_may_still_read_and_take_back_when_they_liked_before(pod: Pod, route: Route) -> None:
-    pod.database["people"].update_one({"_id": ALICE}, {"$set": {"ignores": [BOB]}})
+    pod.database["likes_people"].update_one({"_id": ALICE}, {"$set": {"ignores": [BOB]}})
     assert succeeds(pod, route, PUBLIC, token_of(pod.database))
 
 
@@ -230,7 +230,7 @@ def spoilt(pod: Pod, route: Route, faults: set[str]) -> Any:
     post = SHARED if "private post" in faults else PUBLIC
     liked = "liked" in faults or (route.method == "DELETE" and "not liked" not in faults)
     set_likers(pod.database, route, [BOB] if liked else [], post)
-    pod.database["people"].update_one({"_id": ALICE}, {"$set": {"ignores": [BOB] if "ignored" in faults else []}})
+    pod.database["likes_people"].update_one({"_id": ALICE}, {"$set": {"ignores": [BOB] if "ignored" in faults else []}})
     lacking = {fault.removeprefix("no ") for fault in faults} | (
         {"private:read"} if "private post" in faults else set()
     )
@@ -295,7 +295,7 @@ def test_like_takes_three_commands_and_a_refused_one_at_most_four(pod: Pod, rout
         call(pod.app, route, token)
     with pod.counted.during() as refused:
         call(pod.app, route, token)
-    pod.database["people"].update_one({"_id": ALICE}, {"$set": {"ignores": [BOB]}})
+    pod.database["likes_people"].update_one({"_id": ALICE}, {"$set": {"ignores": [BOB]}})
     with pod.counted.during() as ignored:
         call(pod.app, route, token)
     assert added == ["aggregate", "aggregate", "findAndModify"]

@@ -47,7 +47,7 @@ def authors(response: TestResponse) -> list[str]:
 def crowd(pod: Pod, route: Route, size: int, own_place: int | None = None) -> list[str]:
     """Let so many people like, Bob in the given place among them; return them in the order of the list."""
     people = [f"person-{number:04}" for number in range(size - (own_place is not None))]
-    pod.database["people"].insert_many(
+    pod.database["likes_people"].insert_many(
         [{"_id": guid, "diaspora_id": f"{guid}@example.com", "name": guid.title()} for guid in people]
     )
     voters = people if own_place is None else [*people[:own_place], BOB, *people[own_place:]]
@@ -68,7 +68,7 @@ def test_list_is_an_empty_array_when_nobody_likes(pod: Pod, route: Route) -> Non
 
 @each_list
 def test_list_has_exactly_the_documented_members_when_there_are_likes(pod: Pod, route: Route) -> None:
-    pod.database["people"].update_one({"_id": CAROL}, {"$set": {"avatar": ""}})
+    pod.database["likes_people"].update_one({"_id": CAROL}, {"$set": {"avatar": ""}})
     set_likers(pod.database, route, [ALICE, BOB, CAROL])
     bob, alice, carol = call(pod.app, route, token_of(pod.database)).get_json()
     assert all(list(like) == ["guid", "author"] for like in (bob, alice, carol))
@@ -85,9 +85,9 @@ def test_list_has_exactly_the_documented_members_when_there_are_likes(pod: Pod, 
 
 def test_guids_are_unique_over_posts_and_comments_and_stay_when_others_vote(pod: Pod) -> None:
     token = token_of(pod.database)
-    pod.database["comments"].insert_one({"_id": PUBLIC, "post": PUBLIC, "author": CAROL})
+    pod.database["likes_comments"].insert_one({"_id": PUBLIC, "post": PUBLIC, "author": CAROL})
     urls = [LISTS[0].url(), LISTS[1].url(), LISTS[1].url(PUBLIC, PUBLIC)]
-    for collection in ("posts", "comments"):
+    for collection in ("likes_posts", "likes_comments"):
         pod.database[collection].update_many({}, {"$set": {"likedBy": [ALICE, CAROL], "upvotes": 2}})
     seen = [{like["guid"] for like in call(pod.app, LISTS[0], token, url).get_json()} for url in urls]
     assert len(set.union(*seen)) == 6
@@ -101,7 +101,7 @@ def test_guids_are_unique_over_posts_and_comments_and_stay_when_others_vote(pod:
 def test_likes_of_people_who_are_gone_are_left_out_when_pages_are_cut(pod: Pod, route: Route) -> None:
     everyone = crowd(pod, route, 20, own_place=10)
     gone = everyone[3:14]
-    pod.database["people"].delete_many({"_id": {"$in": gone}})
+    pod.database["likes_people"].delete_many({"_id": {"$in": gone}})
     token = token_of(pod.database)
     pages = [call(pod.app, route, token, query_string={"page": page, "per_page": 5}) for page in range(1, 5)]
     assert [authors(page) for page in pages] == [everyone[:3], [], everyone[14:15], everyone[15:]]
@@ -284,7 +284,9 @@ def test_link_is_one_well_formed_line_when_the_query_is_not(pod: Pod, sent: str)
 
 
 def test_links_are_absolute_when_host_scheme_and_path_are_special(pod: Pod) -> None:
-    pod.database["posts"].insert_one({"_id": 'p<>" é€', "author": ALICE, "public": True, "likedBy": [ALICE, CAROL]})
+    pod.database["likes_posts"].insert_one(
+        {"_id": 'p<>" é€', "author": ALICE, "public": True, "likedBy": [ALICE, CAROL]}
+    )
     url = "/api/v1/posts/p%3C%3E%22%20%C3%A9%E2%82%AC/likes"
     options: dict[str, Any] = {"base_url": "https://pod.example.com:8443", "query_string": "per_page=1"}
     response = call(pod.app, LISTS[0], token_of(pod.database), url, **options)

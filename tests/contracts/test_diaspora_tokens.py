@@ -114,7 +114,7 @@ def test_answer_is_401_when_the_token_is_expired_revoked_or_of_nobody(pod: Pod, 
     assert tokens.revoke(revoked)
     for token in (expired, revoked, shouted.upper()):
         refused(call(pod.app, route, token), 401, "invalid_token")
-    pod.database["people"].delete_one({"_id": BOB})
+    pod.database["likes_people"].delete_one({"_id": BOB})
     refused(call(pod.app, route, orphaned), 401, "invalid_token")
 
 

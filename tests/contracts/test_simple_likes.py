@@ -32,7 +32,7 @@ ENTRIES = [
 @pytest.fixture
 def database(module_database: Database) -> Iterator[Database]:
     with emptied_afterwards(module_database):
-        module_database["entries"].insert_many([dict(entry) for entry in ENTRIES])
+        module_database["likes_entries"].insert_many([dict(entry) for entry in ENTRIES])
         yield module_database
         assert all_faults(module_database) == []
 
@@ -65,7 +65,7 @@ def test_toggle_likes_and_unlikes_and_counts_the_boost_when_a_user_calls_it_agai
     assert outcome(ada.toggle("boosted")) == liked(42, True)
     assert outcome(bob.toggle("boosted")) == liked(43, True)
     assert outcome(ada.toggle("boosted")) == liked(42, False)
-    assert database["entries"].find_one("boosted") == {
+    assert database["likes_entries"].find_one("boosted") == {
         "_id": "boosted",
         "boost": 41,
         "likedBy": ["bob"],
@@ -81,10 +81,10 @@ def test_toggle_takes_no_body_or_any_json(app: Flask, database: Database, body: 
 
 
 def test_toggle_keeps_the_surplus_when_a_host_imported_more_likes_than_likers(app: Flask, database: Database) -> None:
-    database["entries"].insert_one({"_id": "old", "boost": 2, "upvotes": 5, "likedBy": ["bob"]})
+    database["likes_entries"].insert_one({"_id": "old", "boost": 2, "upvotes": 5, "likedBy": ["bob"]})
     assert outcome(Visitor(app, "ada").toggle("old")) == liked(8, True)
     assert outcome(Visitor(app, "bob").toggle("old")) == liked(7, False)
-    database["entries"].delete_one({"_id": "old"})
+    database["likes_entries"].delete_one({"_id": "old"})
 
 
 def test_guest_likes_once_per_address_and_browser_when_guests_may(guest_app: Flask, database: Database) -> None:
@@ -94,7 +94,7 @@ def test_guest_likes_once_per_address_and_browser_when_guests_may(guest_app: Fla
     assert outcome(guest.toggle("plain")) == liked(1, True)
     assert outcome(Visitor(guest_app, address="192.0.2.8").toggle("plain")) == liked(2, True)
     assert outcome(Visitor(guest_app, address="192.0.2.7", agent="Chrome").toggle("plain")) == liked(3, True)
-    first, *_ = database["entries"].find_one("plain")["likedBy"]
+    first, *_ = database["likes_entries"].find_one("plain")["likedBy"]
     assert first == GuestIds(SECRET_KEY).caller("192.0.2.7", "Firefox").id
 
 
@@ -114,7 +114,7 @@ def test_no_address_is_stored_when_a_guest_likes_and_limits_count(database: Data
     Visitor(app, "ada@example.com", address="192.0.2.7").toggle("members")
     everything = {name: list(database[name].find()) for name in database.list_collection_names()}
     assert "192.0.2.7" not in str(everything)
-    assert "ada@example.com" not in str(everything["rate_limits"])
+    assert "ada@example.com" not in str(everything["likes_rate_limits"])
 
 
 @pytest.mark.parametrize(

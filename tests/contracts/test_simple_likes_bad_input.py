@@ -19,7 +19,7 @@ REASONS = {400: "Invalid request", 404: "Content not found"}
 @pytest.fixture
 def database(module_database: Database) -> Iterator[Database]:
     with emptied_afterwards(module_database):
-        module_database["entries"].insert_one({"_id": "plain"})
+        module_database["likes_entries"].insert_one({"_id": "plain"})
         yield module_database
 
 
@@ -128,8 +128,8 @@ def address_of(proxies: int, forwarded: str | None, database: Database) -> str:
     app = create_app(settings(GUEST_LIKES="true", TRUSTED_PROXIES=str(proxies)), database)
     guest = Visitor(app, address="10.9.9.9")
     assert guest.toggle("plain", headers={"X-Forwarded-For": forwarded}).status_code == 200
-    [voter] = database["entries"].find_one("plain")["likedBy"]
-    database["entries"].update_one({"_id": "plain"}, {"$set": {"likedBy": [], "upvotes": 0}})
+    [voter] = database["likes_entries"].find_one("plain")["likedBy"]
+    database["likes_entries"].update_one({"_id": "plain"}, {"$set": {"likedBy": [], "upvotes": 0}})
     return str(voter)
 
 
@@ -162,8 +162,8 @@ def test_guest_is_known_by_what_our_own_proxies_say_and_by_nothing_else(
 ) -> None:
     expected = create_app(settings(GUEST_LIKES="true"), database)
     Visitor(expected, address=address).toggle("plain")
-    [voter] = database["entries"].find_one("plain")["likedBy"]
-    database["entries"].update_one({"_id": "plain"}, {"$set": {"likedBy": [], "upvotes": 0}})
+    [voter] = database["likes_entries"].find_one("plain")["likedBy"]
+    database["likes_entries"].update_one({"_id": "plain"}, {"$set": {"likedBy": [], "upvotes": 0}})
     assert address_of(proxies, forwarded, database) == voter
 
 
@@ -175,7 +175,7 @@ def test_limit_counts_the_connection_when_a_client_invents_proxies(database: Dat
 
 
 def test_https_of_the_visitor_counts_when_our_own_proxy_tells_of_it(database: Database) -> None:
-    database["entries"].update_one({"_id": "plain"}, {"$set": {"guest_allowed": True}})
+    database["likes_entries"].update_one({"_id": "plain"}, {"$set": {"guest_allowed": True}})
     for proxies, proto, secure, status in (
         ("1", "https", True, 200),
         ("1", "HTTPS", True, 200),

@@ -27,7 +27,7 @@ UNLIMITED = {f"LIKES_LIMIT_TOGGLE_{name}": "100000/minute" for name in ("ADDRESS
 @pytest.fixture
 def database(module_database: Database) -> Iterator[Database]:
     with emptied_afterwards(module_database):
-        module_database["entries"].insert_one({"_id": "my-entry-id", "guest_allowed": True, "boost": 41})
+        module_database["likes_entries"].insert_one({"_id": "my-entry-id", "guest_allowed": True, "boost": 41})
         yield module_database
         assert all_faults(module_database) == []
 
@@ -105,7 +105,7 @@ def test_a_burst_of_a_thousand_toggles_changes_ten_and_breaks_nothing(
             answers = list(pool.map(lambda _: toggle(session, url), range(1_000)))
         assert Counter(answer.status_code for answer in answers) == {200: 10, 429: 990}
         assert {answer.json()["likes_count"] for answer in answers[:10] if answer.ok} <= {41, 42}
-        assert database["entries"].find_one("my-entry-id")["likedBy"] == []
+        assert database["likes_entries"].find_one("my-entry-id")["likedBy"] == []
 
 
 def test_curl_likes_with_a_cookie_jar_as_guest_and_with_a_session_beside_it(
@@ -131,7 +131,7 @@ def test_curl_likes_with_a_cookie_jar_as_guest_and_with_a_session_beside_it(
         '{"likes_count":42,"user_has_liked":true}',
         '{"likes_count":43,"user_has_liked":true}',
     ]
-    assert "ada" in database["entries"].find_one("my-entry-id")["likedBy"]
+    assert "ada" in database["likes_entries"].find_one("my-entry-id")["likedBy"]
 
 
 def test_raw_paths_reach_the_contract_as_they_are(mongod: EmbeddedMongod, database: Database) -> None:
@@ -170,7 +170,7 @@ def test_answer_is_503_within_3_seconds_and_200_again_when_the_database_was_away
     uri = mongod.start()
     try:
         with MongoClient[Document](uri) as client:
-            client["likes"]["entries"].insert_one({"_id": "my-entry-id", "guest_allowed": True})
+            client["likes"]["likes_entries"].insert_one({"_id": "my-entry-id", "guest_allowed": True})
         with running_server(UNLIMITED | {"LIKES_MONGODB_URI": uri}) as url:
             session = visitor(url)
             assert toggle(session, url).status_code == 200

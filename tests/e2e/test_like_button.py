@@ -196,7 +196,7 @@ def test_hope_is_shown_and_taken_back_when_the_request_fails(
         expect(button).to_be_disabled()
         page.wait_for_timeout(20)
     # Meanwhile somebody else liked it; what the button goes back to is what the server says.
-    site.database["entries"].update_one({"_id": entry}, {"$set": {"upvotes": 1, "likedBy": ["bob"]}})
+    site.database["likes_entries"].update_one({"_id": entry}, {"$set": {"upvotes": 1, "likedBy": ["bob"]}})
     if status:
         held[0].fulfill(status=status, json={"error": "Service unavailable"})
     else:
@@ -232,7 +232,7 @@ def test_status_requests_stay_within_the_servers_limits_when_there_are_many_long
     visitor: Visitor, site: Site
 ) -> None:
     long = [site.entry()[:30].ljust(250, "x") for _ in range(24)]
-    site.database["entries"].insert_many([{"_id": entry} for entry in long])
+    site.database["likes_entries"].insert_many([{"_id": entry} for entry in long])
     short = [site.entry() for _ in range(60)]
     page = visitor.open(button_html(*long, *short))
     for entry in (long[-1], short[-1]):

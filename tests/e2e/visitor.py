@@ -26,7 +26,7 @@ class Site:
     def entry(self, **fields: object) -> str:
         """Make an entry that nobody has liked; give its id."""
         id_ = f"entry-{uuid4().hex}"
-        self.database["entries"].insert_one({"_id": id_, **fields})
+        self.database["likes_entries"].insert_one({"_id": id_, **fields})
         return id_
 
     def question(self) -> str:
@@ -35,7 +35,7 @@ class Site:
         return id_
 
     def likers(self, entry: str) -> list[str]:
-        found = self.database["entries"].find_one({"_id": entry})
+        found = self.database["likes_entries"].find_one({"_id": entry})
         assert found is not None
         likers: list[str] = found.get("likedBy", [])
         return likers

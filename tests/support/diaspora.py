@@ -51,7 +51,7 @@ class Route:
 
     @property
     def collection(self) -> str:
-        return "comments" if self.on_comment else "posts"
+        return "likes_comments" if self.on_comment else "likes_posts"
 
     @property
     def not_found(self) -> dict[str, Any]:
@@ -78,15 +78,15 @@ def comment_on(post: str) -> str:
 
 def populate(database: Database) -> None:
     """Bring the people, a post of each kind, and a comment by Carol on each."""
-    database["people"].insert_many(
+    database["likes_people"].insert_many(
         [
             {"_id": ALICE, "diaspora_id": "alice@example.com", "name": "Alice", "avatar": "http://example.com/a.jpg"},
             {"_id": BOB, "diaspora_id": "bob@example.com", "name": "Bob"},
             {"_id": CAROL, "diaspora_id": "carol@example.com", "name": "Carol", "ignores": [ALICE]},
         ]
     )
-    database["posts"].insert_many([{"_id": guid, **fields} for guid, fields in POSTS.items()])
-    database["comments"].insert_many([{"_id": comment_on(post), "post": post, "author": CAROL} for post in POSTS])
+    database["likes_posts"].insert_many([{"_id": guid, **fields} for guid, fields in POSTS.items()])
+    database["likes_comments"].insert_many([{"_id": comment_on(post), "post": post, "author": CAROL} for post in POSTS])
 
 
 def token_of(database: Database, person: str = BOB, scopes: Iterable[str] = EVERY_SCOPE) -> str:

@@ -1,10 +1,11 @@
 """Look at a moved target as if its votes stood in the arrays of its document still; move one at once."""
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW, tally_fields
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
-from likes_api.repository.votes.vote_documents import VOTES, OverflowVotes
+from likes_api.repository.votes.vote_documents import OverflowVotes
 from likes_api.votes import Target
 
 
@@ -14,14 +15,14 @@ def move(database: Database, target: Target, qa_id_field: str = "_id") -> None:
 
 def reassembled(database: Database, target: Target) -> Document:
     """Read a target's document, exact counters and arrays in their order included, whatever its form."""
-    targets = database[COLLECTIONS[target.kind]]
+    targets = collections.get(database, COLLECTIONS[target.kind])
     found = targets.find_one({"_id": target.id})
     assert found is not None
     state = found.pop(OVERFLOW, None) or {}
     if state.get("form") != "moved":
         return found
     assert (found["likedBy"], found["dislikedBy"]) == ([], [])
-    votes = list(database[VOTES].find({"_id.t": state["id"]}).sort([("place", 1), ("_id.v", 1)]))
+    votes = list(database["likes_votes"].find({"_id.t": state["id"]}).sort([("place", 1), ("_id.v", 1)]))
     (count,) = OverflowVotes(database).read(targets, {"_id": target.id}, tally_fields(None), {state["id"]})
     arrays = {
         array: [each["_id"]["v"] for each in votes if each.get("vote") == vote]

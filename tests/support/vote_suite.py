@@ -9,6 +9,7 @@ import pytest
 from bson import Int64, ObjectId
 
 from harness.documents import faults
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.repository import COLLECTIONS, VoteRepository
 from likes_api.votes import Action, Tally, Target, TargetKind, TargetNotFound, Vote, action_of_toggle
@@ -75,10 +76,10 @@ class VoteRepositorySuite:
         return VoteRepository(database)
 
     def put(self, database: Database, document: Document | None = None, target: Target = QUESTION) -> None:
-        database[COLLECTIONS[target.kind]].insert_one({"_id": target.id} | (document or {}))
+        collections.get(database, COLLECTIONS[target.kind]).insert_one({"_id": target.id} | (document or {}))
 
     def get(self, database: Database, target: Target = QUESTION) -> Document:
-        found = database[COLLECTIONS[target.kind]].find_one({"_id": target.id})
+        found = collections.get(database, COLLECTIONS[target.kind]).find_one({"_id": target.id})
         assert found is not None
         return found
 
@@ -286,12 +287,12 @@ class VoteRepositorySuite:
         self, repository: VoteRepository, database: Database, kind: TargetKind, spell: Any
     ) -> None:
         key = ObjectId("64b7f0c2a1b2c3d4e5f60718")
-        database[COLLECTIONS[kind]].insert_one({"_id": key})
+        collections.get(database, COLLECTIONS[kind]).insert_one({"_id": key})
         target = Target(kind, spell(str(key)))
         assert repository.toggle(target, "ada", UP) == Tally(1, 0, UP)
         assert repository.set(target, "ada", UP) == (Tally(1, 0, UP), False)
         assert repository.tallies(kind, [target.id], "ada") == {target.id: Tally(1, 0, UP)}
-        assert database[COLLECTIONS[kind]].find_one({"_id": key})["likedBy"] == ["ada"]  # type: ignore[index]
+        assert collections.get(database, COLLECTIONS[kind]).find_one({"_id": key})["likedBy"] == ["ada"]  # type: ignore[index]
 
     def test_target_is_found_by_24_hex_digits_when_they_are_its_string_id(
         self, repository: VoteRepository, database: Database
@@ -306,7 +307,7 @@ class VoteRepositorySuite:
         self, repository: VoteRepository, database: Database, kind: TargetKind
     ) -> None:
         key = ObjectId()
-        database[COLLECTIONS[kind]].insert_one({"_id": key})
+        collections.get(database, COLLECTIONS[kind]).insert_one({"_id": key})
         with pytest.raises(TargetNotFound):
             repository.toggle(Target(kind, str(key)), "ada", UP)
 

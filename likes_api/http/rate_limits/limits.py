@@ -20,6 +20,7 @@ from likes_api.http.errors import Refused
 from likes_api.http.rate_limits.fail_open import STRATEGY, FailOpenMovingWindow
 from likes_api.http.rate_limits.mongodb_storage import ANSWER_SECONDS, Window
 from likes_api.mongodb.client import connect, deadline
+from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.documents import Database
 
 __all__ = ["RateLimits", "Rule", "create"]
@@ -119,7 +120,8 @@ def _storage(settings: Settings, database: Database) -> tuple[str, dict[str, Any
         return "rate-windows:", {"database": database}
     if urlsplit(uri).scheme.startswith("mongodb"):
         client = connect(uri, serverSelectionTimeoutMS=SELECTION_MILLISECONDS)
-        return "rate-windows:", {"database": client.get_default_database(_SEPARATE_DATABASE)}
+        separate = client.get_default_database(_SEPARATE_DATABASE)
+        return "rate-windows:", {"database": with_prefix(separate, settings.collection_prefix)}
     if uri.startswith("memory:"):
         return uri, {}
     return uri, {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}

@@ -13,11 +13,11 @@ from typing import NoReturn
 
 from limits.storage import MovingWindowSupport, Storage
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline, ping
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository import StoreError
 
-COLLECTION = "rate_limits"
 # A request waits no longer than this for its limits. Not much shorter, or a flood that slows the database down would
 # switch off the limits that are there to stop it.
 ANSWER_SECONDS = 1.0
@@ -56,6 +56,7 @@ class RateWindows(Storage, MovingWindowSupport):
     def __init__(self, uri: str, *, database: Database, wrap_exceptions: bool = False) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._database = database
+        self._windows = collections.get(database, collections.RATE_LIMITS)
         self._indexed = False
 
     @property
@@ -82,7 +83,7 @@ class RateWindows(Storage, MovingWindowSupport):
         """Tell how much of each window is used, in one round trip."""
         windows = list(windows)
         with deadline(ANSWER_SECONDS):
-            found = self._database[COLLECTION].find({"_id": {"$in": [window.key for window in windows]}})
+            found = self._windows.find({"_id": {"$in": [window.key for window in windows]}})
             moments: dict[str, list[float]] = {document["_id"]: document["moments"] for document in found}
         now = time.time()
         uses = []
@@ -113,11 +114,11 @@ class RateWindows(Storage, MovingWindowSupport):
 
     def reset(self) -> int:
         """Forget all windows; tell how many there were."""
-        return self._database[COLLECTION].delete_many({}).deleted_count
+        return self._windows.delete_many({}).deleted_count
 
     def clear(self, key: str) -> None:
         """Forget one window."""
-        self._database[COLLECTION].delete_one({"_id": key})
+        self._windows.delete_one({"_id": key})
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Refuse: fixed windows are not kept."""
@@ -142,7 +143,7 @@ class RateWindows(Storage, MovingWindowSupport):
         now = datetime.now(UTC)
         answer = self._database.command(
             {
-                "update": COLLECTION,
+                "update": self._windows.name,
                 "updates": [_update(window, now) for window in windows[start:]],
                 "ordered": True,
                 "writeConcern": {"w": 1},
@@ -157,7 +158,7 @@ class RateWindows(Storage, MovingWindowSupport):
     def _ensure_index(self) -> None:
         """Have MongoDB delete what is over (a TTL index); once per process, in one round trip more."""
         if not self._indexed:
-            self._database[COLLECTION].create_index("expires", expireAfterSeconds=0)
+            collections.ensure_indexes(self._database, collections.RATE_LIMITS)
             self._indexed = True
 
 

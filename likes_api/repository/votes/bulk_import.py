@@ -11,6 +11,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes import vote_pipeline
@@ -94,7 +95,8 @@ class Bringer:
                 raise MoveFailed(f"{target.kind} {target.id} is being moved by another process")
             time.sleep(_POLL_SECONDS)
         filter_ = self._finder.filter(target) | {f"{OVERFLOW}.form": Form.MOVED.value}
-        found = self._database[COLLECTIONS[target.kind]].find_one(filter_, {OVERFLOW: 1}, collation=SIMPLE)
+        targets = collections.get(self._database, COLLECTIONS[target.kind])
+        found = targets.find_one(filter_, {OVERFLOW: 1}, collation=SIMPLE)
         if found is None:
             raise MoveFailed(f"{target.kind} {target.id} has been deleted meanwhile")
         id_: ObjectId = found[OVERFLOW]["id"]

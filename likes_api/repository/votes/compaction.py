@@ -12,13 +12,13 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW
 from likes_api.repository.votes.vote_documents import votes_of, without_vote
 from likes_api.repository.votes.vote_pipeline import OPEN_FIELDS
 
-REGISTER = "likes_moved"
 # Votes compacted by one transaction: about 5 ms, during which another vote of one of these voters waits; one that comes
 # between its first look and its write makes it fail.
 BATCH = 128
@@ -43,7 +43,7 @@ class Compaction:
         self._database = database
         self._votes = votes_of(database)
         self._at_one_instant = self._votes.with_options(read_concern=ReadConcern("snapshot"))
-        self._register = database[REGISTER]
+        self._register = collections.get(database, collections.MOVED)
 
     def uncompacted(self) -> list[ObjectId]:
         """List the sets that have open votes, in one round trip, of an index that holds nothing else."""
@@ -73,7 +73,7 @@ class Compaction:
                 return state is not None
             steps = {counter: {"$max": [0, _plus(counter, open_[up] - state[up])]} for counter, up in _COUNTERS}
             shown = {f"{OVERFLOW}.{up}": open_[up] for _, up in _COUNTERS}
-            done = self._database[moved.collection].update_one(
+            done = collections.get(self._database, moved.collection).update_one(
                 {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": state["rev"]},
                 [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": state["rev"] + 1}}],
             )
@@ -87,7 +87,7 @@ class Compaction:
         pipeline: list[Document] = [
             {"$match": {"open": True, "_id.t": id_}},
             {"$group": {"_id": None, "up": {"$sum": "$up"}, "down": {"$sum": "$down"}}},
-            {"$unionWith": {"coll": moved.collection, "pipeline": document}},
+            {"$unionWith": {"coll": collections.name_in(self._database, moved.collection), "pipeline": document}},
         ]
         open_: Document = {"up": 0, "down": 0}
         state: Document | None = None
@@ -138,7 +138,7 @@ class Compaction:
             self._loosely(moved).update_one(named, {"$unset": {_CLAIM: ""}})
 
     def _loosely(self, moved: Moved) -> Collection:
-        return self._database.get_collection(moved.collection, write_concern=WriteConcern(1))
+        return collections.get(self._database, moved.collection, write_concern=WriteConcern(1))
 
     def _compact(self, id_: ObjectId, moved: Moved, batch: int, session: ClientSession) -> int:
         fields = {"up": 1, "down": 1}
@@ -149,7 +149,7 @@ class Compaction:
         self._votes.update_many({"_id": {"$in": [each["_id"] for each in found]}}, closed, session=session)
         # Last, so that the target's own document is held for the shortest time.
         steps = {f"{OVERFLOW}.{up}": -sum(each[up] for each in found) for _, up in _COUNTERS}
-        done = self._database[moved.collection].update_one(
+        done = collections.get(self._database, moved.collection).update_one(
             {"_id": moved.key, f"{OVERFLOW}.id": id_},
             {"$inc": {**steps, f"{OVERFLOW}.rev": 1}, "$unset": {_CLAIM: ""}},
             session=session,

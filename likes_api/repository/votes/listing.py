@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
-from likes_api.repository.votes.repository import COLLECTIONS
+from likes_api.repository.votes.targets import COLLECTIONS
 from likes_api.repository.votes.vote_documents import OverflowVotes
 from likes_api.votes import Target, TargetNotFound
 
@@ -46,7 +47,7 @@ class ListingRepository:
         stretch = {"$slice": [in_order, min(offset, _MAX_OFFSET), limit + 1]}
         fields = {"_id": 0, "ids": stretch, f"{OVERFLOW}.id": 1, f"{OVERFLOW}.form": 1}
         pipeline: list[Document] = [{"$match": {"_id": target.id}}, {"$project": fields}]
-        with self._database[COLLECTIONS[target.kind]].aggregate(pipeline) as rows:
+        with collections.get(self._database, COLLECTIONS[target.kind]).aggregate(pipeline) as rows:
             found = next(rows, None)
         if found is None:
             raise TargetNotFound(target)

@@ -23,11 +23,11 @@ from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes import vote_documents
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
-from likes_api.repository.votes.compaction import REGISTER
 from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
 from likes_api.repository.votes.vote_pipeline import NOW
 from likes_api.votes import Target, TargetNotFound, Vote
@@ -52,7 +52,7 @@ class Migration:
         self._database = database
         self._finder = finder
         self._votes = vote_documents.votes_of(database)
-        self._register = database[REGISTER]
+        self._register = collections.get(database, collections.MOVED)
         self._indexed = False
 
     def move(self, target: Target) -> bool:
@@ -60,17 +60,17 @@ class Migration:
 
         :raises TargetNotFound: there is no such target.
         """
-        targets = self._database[COLLECTIONS[target.kind]]
+        targets = collections.get(self._database, COLLECTIONS[target.kind])
         found = targets.find_one(self._finder.filter(target), {f"{OVERFLOW}.form": 1})
         if found is None:
             raise TargetNotFound(target)
         if found.get(OVERFLOW, {}).get("form") == Form.MOVED:
             return True
         if not self._indexed:
-            vote_documents.ensure_indexes(self._database)
+            collections.ensure_indexes(self._database, collections.VOTES)
             self._indexed = True
         id_ = ObjectId()
-        self._register.insert_one({"_id": id_, "collection": targets.name, "target": found["_id"]})
+        self._register.insert_one({"_id": id_, "collection": COLLECTIONS[target.kind], "target": found["_id"]})
         move = _Move(targets, found["_id"], id_, self._votes)
         moved = False
         try:
@@ -86,7 +86,7 @@ class Migration:
         """Give up a move, and delete its set of votes, unless they are a target's votes; tell whether it is gone."""
         entry = self._register.find_one({"_id": id_})
         if entry is not None:
-            targets = self._database[entry["collection"]]
+            targets = collections.get(self._database, entry["collection"])
             own = {"_id": entry["target"], f"{OVERFLOW}.id": id_}
             # Whatever became of the last step of the move: after this it cannot be taken any more.
             targets.update_one(own | {f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}}, {"$unset": {OVERFLOW: ""}})

@@ -9,9 +9,9 @@ from typing import Any
 
 from bson import ObjectId
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
-from likes_api.repository.votes.compaction import REGISTER
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.repository.votes.verify import HALVES, Fault, FaultKind, Verifier, count_moved
@@ -74,7 +74,7 @@ class Repairer:
 
     def _leave_once(self, fault: Fault) -> None:
         """Leave each voter's first vote; who stands in both arrays keeps the like."""
-        targets = self._database[fault.collection]
+        targets = collections.get(self._database, fault.collection)
         found = targets.find_one({"_id": fault.key}, {array: 1 for _, array, _ in HALVES}) or {}
         seen: set[Any] = set()
         doubled: set[Any] = set()
@@ -89,13 +89,13 @@ class Repairer:
         fields = {}
         for _, array, counter in HALVES:
             fields[counter] = _recounted(f"${counter}", {"$size": _array(array)}, self._exact(fault))
-        self._database[fault.collection].update_one(
+        collections.get(self._database, fault.collection).update_one(
             {"_id": fault.key, f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}}, [{"$set": fields}]
         )
 
     def _recount_votes(self, fault: Fault) -> None:
         """Add what is missing. Votes meanwhile change both sides alike, another repair does not: hence its number."""
-        targets = self._database[fault.collection]
+        targets = collections.get(self._database, fault.collection)
         named: Document = {"_id": fault.key, f"{OVERFLOW}.id": fault.id}
         found = targets.find_one(named, {OVERFLOW: 1})
         if found is None or fault.id is None:
@@ -115,7 +115,7 @@ class Repairer:
         """Give up a move that was cut off; finish one that left voters in the arrays."""
         if (id_ := fault.id) is None:
             return
-        targets = self._database[fault.collection]
+        targets = collections.get(self._database, fault.collection)
         named = {"_id": fault.key, f"{OVERFLOW}.id": id_}
         found = targets.find_one(named | {f"{OVERFLOW}.form": Form.MOVED.value}, {a: 1 for _, a, _ in HALVES})
         if found is None:
@@ -124,7 +124,9 @@ class Repairer:
             self._migration.discard(id_)
             return
         entry = {"collection": fault.collection, "target": fault.key}
-        self._database[REGISTER].update_one({"_id": id_}, {"$setOnInsert": entry}, upsert=True)
+        collections.get(self._database, collections.MOVED).update_one(
+            {"_id": id_}, {"$setOnInsert": entry}, upsert=True
+        )
         for vote, array, _ in HALVES:
             self._take_in(fault, id_, vote, array, found.get(array) or [])
 
@@ -133,7 +135,7 @@ class Repairer:
 
         The counter is left as it is: whoever put them there may have counted them. Where not, it is a fault of its own.
         """
-        targets = self._database[fault.collection]
+        targets = collections.get(self._database, fault.collection)
         for begin in range(0, len(voters), _CHUNK):
             chunk = voters[begin : begin + _CHUNK]
             for place, voter in enumerate(chunk, start=begin):

@@ -19,6 +19,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ReturnDocument
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.mongodb.instrumented import is_taking_part
 from likes_api.repository.votes import array_votes
@@ -247,7 +248,7 @@ class VoteRepository:
         return id_
 
     def _collection(self, kind: TargetKind) -> Collection:
-        return self._database[COLLECTIONS[kind]]
+        return collections.get(self._database, COLLECTIONS[kind])
 
 
 def _fields(kind: TargetKind, voter: str | None) -> Document:

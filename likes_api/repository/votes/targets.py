@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from bson import ObjectId
 from pymongo.collation import Collation
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Document
 from likes_api.votes import Target, TargetKind
 
 COLLECTIONS: Mapping[TargetKind, str] = {
-    TargetKind.QUESTION: "questions",
-    TargetKind.MESSAGE: "messages",
-    TargetKind.ENTRY: "entries",
-    TargetKind.POST: "posts",
-    TargetKind.COMMENT: "comments",
+    TargetKind.QUESTION: collections.QUESTIONS,
+    TargetKind.MESSAGE: collections.MESSAGES,
+    TargetKind.ENTRY: collections.ENTRIES,
+    TargetKind.POST: collections.POSTS,
+    TargetKind.COMMENT: collections.COMMENTS,
 }
 HOST_OWNED = frozenset({TargetKind.QUESTION, TargetKind.MESSAGE})
 # Ids and voters are compared byte by byte, also in a host's collection whose default collation ignores case. Source:

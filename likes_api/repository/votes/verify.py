@@ -13,9 +13,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo.read_concern import ReadConcern
 
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb import collections
+from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
-from likes_api.repository.votes.compaction import REGISTER
 from likes_api.repository.votes.migration import STALE
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED
 from likes_api.repository.votes.vote_documents import votes_of
@@ -60,12 +60,12 @@ class Verifier:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._votes = votes_of(database)
-        self._register = database[REGISTER]
+        self._register = collections.get(database, collections.MOVED)
 
     def check(self) -> Iterator[list[Fault]]:
         """Check everything: gives for each target, and each set of votes, what is wrong with it."""
         for kind, collection in COLLECTIONS.items():
-            for row in self._database[collection].aggregate([{"$project": _summary()}]):
+            for row in self._targets(collection).aggregate([{"$project": _summary()}]):
                 yield self.check_target(kind, row)
         for entry in self._register.find():
             yield self._check_entry(entry)
@@ -73,7 +73,7 @@ class Verifier:
         for row in self._votes.aggregate([{"$group": {"_id": "$_id.t"}}]):
             if self._register.find_one({"_id": row["_id"]}) is None and not self._is_named(row["_id"]):
                 what = "votes without a target"
-                yield [Fault(FaultKind.NO_TARGET, self._votes.name, row["_id"], what, row["_id"])]
+                yield [Fault(FaultKind.NO_TARGET, collections.VOTES, row["_id"], what, row["_id"])]
 
     def check_again(self, faults: list[Fault]) -> list[Fault]:
         """Check again the one target, or set of votes, in which the faults were found."""
@@ -83,7 +83,7 @@ class Verifier:
             return [each for each in faults if self._votes.find_one({"_id.t": each.id}, {"_id": 1})]
         kind = next(kind for kind, name in COLLECTIONS.items() if name == faults[0].collection)
         pipeline = [{"$match": {"_id": faults[0].key}}, {"$project": _summary()}]
-        rows = self._database[faults[0].collection].aggregate(pipeline)
+        rows = self._targets(faults[0].collection).aggregate(pipeline)
         return [each for row in rows for each in self.check_target(kind, row)]
 
     def check_target(self, kind: TargetKind, row: Document) -> list[Fault]:
@@ -127,15 +127,18 @@ class Verifier:
 
     def _check_entry(self, entry: Document) -> list[Fault]:
         named = {"_id": entry["target"], f"{OVERFLOW}.id": entry["_id"]}
-        if entry["_id"].generation_time > _past() or self._database[entry["collection"]].find_one(named, {"_id": 1}):
+        if entry["_id"].generation_time > _past() or self._targets(entry["collection"]).find_one(named, {"_id": 1}):
             return []
         what = "votes without a target, of one that is gone, or of a move that was cut off"
         return [Fault(FaultKind.NO_TARGET, entry["collection"], entry["target"], what, entry["_id"])]
 
+    def _targets(self, collection: str) -> Collection:
+        return collections.get(self._database, collection)
+
     def _is_named(self, id_: ObjectId) -> bool:
         # A scan; but it is asked for sets alone that are in no register, which is a fault whatever the answer.
         named = {f"{OVERFLOW}.id": id_}
-        return any(self._database[each].find_one(named, {"_id": 1}) for each in COLLECTIONS.values())
+        return any(self._targets(each).find_one(named, {"_id": 1}) for each in COLLECTIONS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ def count_moved(database: Database, collection: str, key: Any, id_: ObjectId) ->
         {"$match": {"_id.t": id_}},
         {"$group": {"_id": "$vote", "votes": {"$sum": 1}}},
         {"$unionWith": {"coll": votes_of(database).name, "pipeline": open_}},
-        {"$unionWith": {"coll": collection, "pipeline": document}},
+        {"$unionWith": {"coll": collections.name_in(database, collection), "pipeline": document}},
     ]
     votes = votes_of(database).with_options(read_concern=ReadConcern("snapshot"))
     total, held, strange, found = dict.fromkeys(Vote, 0), dict.fromkeys(Vote, 0), 0, False

@@ -21,12 +21,12 @@ from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes import vote_pipeline
 from likes_api.repository.votes.array_votes import OVERFLOW
 from likes_api.votes import Change, Vote
 
-VOTES = "likes_votes"
 _ATTEMPTS = 8
 _SNAPSHOT = ReadConcern("snapshot")
 # Room for all that is asked for in the first batch (of 101 by default).
@@ -35,18 +35,7 @@ _BATCH = 2_000
 
 def votes_of(database: Database) -> Collection:
     """Give the collection of votes. Majority writes always, because the count is read from what the majority has."""
-    return database.get_collection(VOTES, write_concern=WriteConcern("majority"))
-
-
-def ensure_indexes(database: Database) -> None:
-    """Make the indexes that are missing; making them again changes nothing."""
-    votes = votes_of(database)
-    # The likes of a target in order, for listing; and how many there are, for verifying.
-    votes.create_index([("_id.t", 1), ("vote", 1), ("place", 1), ("_id.v", 1)], name="order")
-    # What is to be compacted, with all that a count needs, so that the documents themselves are not read.
-    votes.create_index(
-        [("open", 1), ("_id.t", 1), ("up", 1), ("down", 1)], name="open", partialFilterExpression={"open": True}
-    )
+    return collections.get(database, collections.VOTES, write_concern=WriteConcern("majority"))
 
 
 class OverflowVotes:
@@ -106,7 +95,7 @@ class OverflowVotes:
         if voter is not None:
             own = {"$match": {"_id": {"$in": [key(id_, voter) for id_ in sets]}}}
             votes = [own, {"$project": {"_id": "$_id.t", "vote": 1}}]
-            pipeline.append({"$unionWith": {"coll": VOTES, "pipeline": votes}})
+            pipeline.append({"$unionWith": {"coll": self._votes.name, "pipeline": votes}})
         read: list[Document] = []
         sums: dict[ObjectId, Document] = {id_: {} for id_ in sets}
         with self._at_one_instant.aggregate(pipeline, batchSize=_BATCH) as found:
@@ -131,11 +120,11 @@ class OverflowVotes:
         pipeline: list[Document] = [
             {"$match": match | {f"{OVERFLOW}.id": id_}},
             {"$project": shown},
-            {"$lookup": {"from": VOTES, "pipeline": open_, "as": "sums"}},
+            {"$lookup": {"from": self._votes.name, "pipeline": open_, "as": "sums"}},
         ]
         if voter is not None:
             own = [{"$match": {"_id": key(id_, voter)}}, {"$project": {"_id": 0, "vote": 1}}]
-            pipeline.append({"$lookup": {"from": VOTES, "pipeline": own, "as": "own"}})
+            pipeline.append({"$lookup": {"from": self._votes.name, "pipeline": own, "as": "own"}})
         with targets.with_options(read_concern=_SNAPSHOT).aggregate(pipeline) as found:
             row = next(found, None)
         if row is None:
@@ -161,7 +150,7 @@ class OverflowVotes:
         pipeline = [
             *mine,
             {"$project": {"_id": 0, "v": "$_id.v", "own": {"$literal": True}}},
-            {"$unionWith": {"coll": VOTES, "pipeline": others}},
+            {"$unionWith": {"coll": self._votes.name, "pipeline": others}},
         ]
         with self._at_one_instant.aggregate(pipeline, batchSize=limit + 3) as found:
             rows = list(found)

@@ -39,7 +39,7 @@ def limited(database: Database, **variables: str) -> Flask:
     generous = {
         f"LIMIT_{name}": "1000/hour" for name in ("TOGGLE_ADDRESS", "TOGGLE_BURST", "TOGGLE_USER", "TOGGLE_ENTRY")
     }
-    database["entries"].insert_many([{"_id": "a", "guest_allowed": True}, {"_id": "b", "guest_allowed": True}])
+    database["likes_entries"].insert_many([{"_id": "a", "guest_allowed": True}, {"_id": "b", "guest_allowed": True}])
     return create_app(settings(RATELIMIT_ENABLED="true", **(generous | variables)), database)
 
 

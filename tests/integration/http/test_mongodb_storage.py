@@ -10,7 +10,7 @@ from pymongo import MongoClient
 
 from harness.documents import named_database
 from likes_api.embedded_mongod.server import EmbeddedMongod
-from likes_api.http.rate_limits.mongodb_storage import ANSWER_SECONDS, COLLECTION, RateWindows, Use, Window
+from likes_api.http.rate_limits.mongodb_storage import ANSWER_SECONDS, RateWindows, Use, Window
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository import StoreError
@@ -40,14 +40,14 @@ def test_window_has_room_again_when_its_oldest_moment_is_over_and_not_before(
     windows: RateWindows, database: Database
 ) -> None:
     now = time.time()
-    database[COLLECTION].insert_one({"_id": "ada", "moments": [now - 59.5, now - 20, now - 10]})
+    database["likes_rate_limits"].insert_one({"_id": "ada", "moments": [now - 59.5, now - 20, now - 10]})
     assert not windows.acquire_entry("ada", 3, 60)
     [use] = windows.uses([Window("ada", 3, 60)])
     assert use == Use(3, pytest.approx(now - 59.5))
     time.sleep(0.6)
     assert windows.acquire_entry("ada", 3, 60)
     assert not windows.acquire_entry("ada", 3, 60)
-    assert len(database[COLLECTION].find_one("ada")["moments"]) == 3
+    assert len(database["likes_rate_limits"].find_one("ada")["moments"]) == 3
 
 
 def test_windows_after_the_first_full_one_are_not_counted(windows: RateWindows) -> None:
@@ -88,8 +88,8 @@ def test_every_request_counts_once_when_many_are_the_first_at_the_same_instant(w
 def test_mongodb_deletes_windows_that_are_over(windows: RateWindows, database: Database) -> None:
     began = time.time()
     windows.acquire_entry("ada", 3, 60)
-    assert database[COLLECTION].index_information()["expires_1"]["expireAfterSeconds"] == 0
-    expires = database[COLLECTION].find_one("ada")["expires"].timestamp()
+    assert database["likes_rate_limits"].index_information()["expires_1"]["expireAfterSeconds"] == 0
+    expires = database["likes_rate_limits"].find_one("ada")["expires"].timestamp()
     assert began + 59 < expires <= time.time() + 60
 
 

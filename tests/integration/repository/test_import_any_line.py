@@ -83,7 +83,7 @@ def test_line_is_named_and_the_others_are_imported_when_it_cannot_be_stored(
     assert fault.startswith("line 2: ")
     assert fault.isprintable()
     assert summary.startswith("Error: 1 of 3 lines are bad")
-    assert database["entries"].distinct("_id") == ["first", "last"]
+    assert database["likes_entries"].distinct("_id") == ["first", "last"]
     assert database["questions"].count_documents({}) == 0
 
 
@@ -102,7 +102,7 @@ def test_line_is_named_and_the_others_are_imported_when_its_document_is_above_16
 ) -> None:
     (fault,) = imported(database, FIRST, json.dumps(bad).encode(), LAST)
     assert fault == "line 2: it takes more than the 16 MB that a document may hold"
-    assert database["entries"].distinct("_id") == ["first", "last"]
+    assert database["likes_entries"].distinct("_id") == ["first", "last"]
     assert [database[name].count_documents({"_id": "bad"}) for name in ("questions", "posts", "users")] == [0, 0, 0]
 
 
@@ -112,7 +112,7 @@ def test_line_is_named_and_not_kept_in_memory_when_it_has_no_end(
     monkeypatch.setattr(ndjson, "MAX_LINE_BYTES", 1 << 20)
     result = import_(FIRST, b"x" * (5 << 20), LAST)
     assert result.stderr.splitlines()[0] == "line 2: longer than 1 MiB"
-    assert database["entries"].distinct("_id") == ["first", "last"]
+    assert database["likes_entries"].distinct("_id") == ["first", "last"]
 
 
 def test_voters_stay_in_the_arrays_and_in_order_when_a_line_brings_250_000_and_none_move(database: Database) -> None:
@@ -203,6 +203,6 @@ def test_lines_around_are_imported_and_all_votes_are_exact_when_lines_are_any_by
     with emptied_afterwards(module_database) as _:
         faults = imported(module_database, FIRST, *lines, LAST, overflow_at=int(moves), qa_overflow_at=int(moves))
         assert not [fault for fault in faults if not fault.isprintable()]
-        assert module_database["entries"].count_documents({"_id": {"$in": ["first", "last"]}}) == 2
+        assert module_database["likes_entries"].count_documents({"_id": {"$in": ["first", "last"]}}) == 2
         assert not [fault for _, fault, _ in verify_votes(module_database, repair=False) if fault]
         assert moves or not all_faults(module_database)

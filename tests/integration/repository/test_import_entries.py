@@ -31,7 +31,7 @@ def put(database: Database, *entries: dict[str, Any]) -> list[str]:
 
 def test_entry_is_as_the_line_says_when_imported(database: Database) -> None:
     assert put(database, FULL) == []
-    entry = database["entries"].find_one("a")
+    entry = database["likes_entries"].find_one("a")
     assert {name: entry[name] for name in FULL} == FULL
     assert EntryRepository(database).policy("a") == EntryPolicy(locked=False, guest_allowed=True)
 
@@ -87,4 +87,4 @@ def test_votes_stay_and_a_new_boost_counts_when_an_entry_is_imported_again(datab
 def test_bad_line_is_named_and_the_others_are_imported(database: Database, bad: dict[str, Any]) -> None:
     [fault] = put(database, {"id": "first"}, bad, {"id": "last"})
     assert fault.startswith("line 2: ")
-    assert [entry["_id"] for entry in database["entries"].find().sort("_id")] == ["first", "last"]
+    assert [entry["_id"] for entry in database["likes_entries"].find().sort("_id")] == ["first", "last"]

@@ -6,7 +6,7 @@ from itertools import product
 from threading import Barrier
 
 from likes_api.mongodb.documents import Database
-from likes_api.repository.like_guids import COLLECTION, LikeGuids
+from likes_api.repository.like_guids import LikeGuids
 from likes_api.votes import Target, TargetKind
 
 POST = Target(TargetKind.POST, "p")
@@ -22,13 +22,13 @@ def test_all_agree_on_a_like_s_guid_when_they_make_the_key_at_once(database: Dat
 
     with ThreadPoolExecutor(16) as threads:
         assert len(set(threads.map(name, range(16)))) == 1
-    (kept,) = database[COLLECTION].find()
+    (kept,) = database["likes_settings"].find()
     assert len(kept["key"]) == 32
 
 
 def test_guid_is_another_when_the_deployment_is_another(database: Database) -> None:
     first = LikeGuids(database).guid_of(POST, "bob")
-    database[COLLECTION].delete_many({})
+    database["likes_settings"].delete_many({})
     assert LikeGuids(database).guid_of(POST, "bob") != first
 
 

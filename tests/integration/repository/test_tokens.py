@@ -13,9 +13,8 @@ from likes_api.cli import main
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.identity.bearer import Scope
 from likes_api.mongodb.documents import Database
-from likes_api.repository.indexes import ensure_indexes
-from likes_api.repository.tokens import COLLECTION, Grant, TokenRepository, UnknownPerson
-from likes_api.server.deployment import ensure_indexes_meanwhile
+from likes_api.repository.tokens import Grant, TokenRepository, UnknownPerson
+from likes_api.server.deployment import ensure_indexes, ensure_indexes_meanwhile
 from tests.support.settings import settings
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -26,7 +25,7 @@ BOTH = ("public:read", "interactions")
 @pytest.fixture
 def database(module_database: Database) -> Iterator[Database]:
     with emptied_afterwards(module_database):
-        module_database["people"].insert_one({"_id": "bob"})
+        module_database["likes_people"].insert_one({"_id": "bob"})
         yield module_database
 
 
@@ -52,13 +51,13 @@ def test_token_grants_nothing_when_it_was_revoked(tokens: TokenRepository) -> No
 
 def test_token_grants_nothing_when_its_person_is_gone(tokens: TokenRepository, database: Database) -> None:
     token = tokens.create("bob", BOTH, HOUR, NOW)
-    database["people"].delete_one({"_id": "bob"})
+    database["likes_people"].delete_one({"_id": "bob"})
     assert tokens.grant_of(token, NOW) is None
 
 
 def test_only_the_hash_is_kept_when_a_token_is_made(tokens: TokenRepository, database: Database) -> None:
     token = tokens.create("bob", [*BOTH, *BOTH], HOUR, NOW)
-    assert database[COLLECTION].find_one() == {
+    assert database["likes_tokens"].find_one() == {
         "_id": sha256(token.encode()).hexdigest(),
         "person": "bob",
         "scopes": ["interactions", "public:read"],
@@ -73,14 +72,14 @@ def test_create_refuses_and_keeps_nothing_when_the_person_is_unknown(
 ) -> None:
     with pytest.raises(UnknownPerson):
         tokens.create("alan", BOTH, HOUR, NOW)
-    assert database[COLLECTION].count_documents({}) == 0
+    assert database["likes_tokens"].count_documents({}) == 0
 
 
 # -- The index that lets tokens expire
 
 
 def expiring(database: Database) -> list[tuple[object, object]]:
-    indexes = database[COLLECTION].index_information().values()
+    indexes = database["likes_tokens"].index_information().values()
     return [(each["key"], each["expireAfterSeconds"]) for each in indexes if "expireAfterSeconds" in each]
 
 
@@ -103,7 +102,7 @@ def test_indexes_are_made_meanwhile_when_the_database_comes_late(
         ensure_indexes(database)
 
     monkeypatch.setattr("likes_api.server.deployment.ensure_indexes", away_twice)
-    database[COLLECTION].drop()
+    database["likes_tokens"].drop()
     begin = time.monotonic()
     ensure_indexes_meanwhile(
         settings(MONGODB_URI=mongod.uri, MONGODB_DATABASE=database.name, SECRET_KEY="s" * 32)  # as gunicorn has them
@@ -170,4 +169,4 @@ def test_command_makes_no_token_when_an_argument_is_bad(
     refused = command(mongod, database, "create", *arguments)
     assert refused.exit_code in {1, 2}
     assert reason in refused.output
-    assert database[COLLECTION].count_documents({}) == 0
+    assert database["likes_tokens"].count_documents({}) == 0

@@ -9,13 +9,13 @@ import pytest
 from bson import ObjectId
 
 from harness.documents import snapshot
+from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW, tally_fields
-from likes_api.repository.votes.compaction import REGISTER
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS
-from likes_api.repository.votes.vote_documents import VOTES, OverflowVotes, ensure_indexes
+from likes_api.repository.votes.vote_documents import OverflowVotes
 from likes_api.votes import Target, TargetKind, Vote
 from tests.support.moved import move, reassembled
 
@@ -30,11 +30,11 @@ def lines(database: Database, *, repair: bool = False) -> list[tuple[str, bool]]
 
 
 def put(database: Database, target: Target = ENTRY, **changes: object) -> None:
-    database[COLLECTIONS[target.kind]].insert_one({"_id": target.id} | SOUND | changes)
+    collections.get(database, COLLECTIONS[target.kind]).insert_one({"_id": target.id} | SOUND | changes)
 
 
 def set_of(database: Database, target: Target = ENTRY) -> ObjectId:
-    found = database[COLLECTIONS[target.kind]].find_one({"_id": target.id})
+    found = collections.get(database, COLLECTIONS[target.kind]).find_one({"_id": target.id})
     assert found is not None
     id_: ObjectId = found[OVERFLOW]["id"]
     return id_
@@ -74,7 +74,7 @@ def test_counter_is_found_and_set_right_when_it_drifted(
     put(database, target)
     if moved:
         move(database, target)
-    database[COLLECTIONS[target.kind]].update_one({}, {"$set": {"upvotes": counter}})
+    collections.get(database, COLLECTIONS[target.kind]).update_one({}, {"$set": {"upvotes": counter}})
     assert len(lines(database)) == 1
     document = mended(database, target)
     assert (document["upvotes"], document["downvotes"]) == (expected, 1)
@@ -100,27 +100,27 @@ def test_surplus_of_a_host_is_kept_when_a_doubled_voter_is_taken_out(database: D
 def test_move_is_given_up_when_it_was_cut_off(database: Database, form: str) -> None:
     id_ = ObjectId.from_datetime(OLD)
     put(database, ENTRY, **{OVERFLOW: {"id": id_, "form": form, "since": OLD, "touched": ["ada"]}})
-    database[REGISTER].insert_one({"_id": id_, "collection": "entries", "target": "e"})
-    database[VOTES].insert_one({"_id": {"t": id_, "v": "ada"}, "vote": "up", "place": 0})
+    database["likes_moved"].insert_one({"_id": id_, "collection": "entries", "target": "e"})
+    database["likes_votes"].insert_one({"_id": {"t": id_, "v": "ada"}, "vote": "up", "place": 0})
     assert lines(database)[0][0] == "entries e: a move was cut off"
     assert mended(database) == {"_id": "e"} | SOUND
-    assert [database[name].count_documents({}) for name in (REGISTER, VOTES)] == [0, 0]
+    assert [database[name].count_documents({}) for name in ("likes_moved", "likes_votes")] == [0, 0]
 
 
 def test_move_is_left_alone_when_it_is_under_way(database: Database) -> None:
     id_ = ObjectId()
     state = {"id": id_, "form": "copying", "since": datetime.now(UTC), "touched": []}
     put(database, ENTRY, **{OVERFLOW: state})
-    database[REGISTER].insert_one({"_id": id_, "collection": "entries", "target": "e"})
-    database[VOTES].insert_one({"_id": {"t": id_, "v": "ada"}, "vote": "up", "place": 0})
+    database["likes_moved"].insert_one({"_id": id_, "collection": "entries", "target": "e"})
+    database["likes_votes"].insert_one({"_id": {"t": id_, "v": "ada"}, "vote": "up", "place": 0})
     assert lines(database, repair=True) == []
-    assert database[VOTES].count_documents({}) == 1
+    assert database["likes_votes"].count_documents({}) == 1
 
 
 def test_voters_are_taken_in_when_they_stand_in_the_arrays_of_a_moved_target(database: Database) -> None:
     put(database)
     move(database, ENTRY)
-    database["entries"].update_one({}, {"$push": {"likedBy": {"$each": ["ada", "new"]}, "dislikedBy": "other"}})
+    database["likes_entries"].update_one({}, {"$push": {"likedBy": {"$each": ["ada", "new"]}, "dislikedBy": "other"}})
     document = mended(database)
     assert (set(document["likedBy"]), document["upvotes"]) == ({"ada", "bob", "carol", "new"}, 4)
     assert (document["dislikedBy"], document["downvotes"]) == (["dan", "other"], 2)
@@ -129,17 +129,17 @@ def test_voters_are_taken_in_when_they_stand_in_the_arrays_of_a_moved_target(dat
 def test_register_is_mended_when_a_moved_target_is_not_in_it(database: Database) -> None:
     put(database)
     move(database, ENTRY)
-    database[REGISTER].delete_many({})
+    database["likes_moved"].delete_many({})
     assert mended(database)["likedBy"] == SOUND["likedBy"]
-    assert database[REGISTER].count_documents({}) == 1
+    assert database["likes_moved"].count_documents({}) == 1
 
 
 def test_vote_is_deleted_when_it_is_neither_up_nor_down(database: Database) -> None:
     put(database)
     move(database, ENTRY)
-    database[VOTES].insert_one({"_id": {"t": set_of(database), "v": "x"}, "vote": "sideways"})
+    database["likes_votes"].insert_one({"_id": {"t": set_of(database), "v": "x"}, "vote": "sideways"})
     assert mended(database)["likedBy"] == SOUND["likedBy"]
-    assert database[VOTES].count_documents({}) == 4
+    assert database["likes_votes"].count_documents({}) == 4
 
 
 def test_votes_are_deleted_when_their_target_is_gone(database: Database) -> None:
@@ -149,14 +149,14 @@ def test_votes_are_deleted_when_their_target_is_gone(database: Database) -> None
         move(database, target)
     old = ObjectId.from_datetime(OLD)
     gone = set_of(database)
-    database["entries"].delete_one({})
+    database["likes_entries"].delete_one({})
     # As if it had been moved some minutes ago.
-    database[REGISTER].delete_one({"_id": gone})
-    database[REGISTER].insert_one({"_id": old, "collection": "entries", "target": "e"})
-    database[VOTES].insert_many([{"_id": {"t": old, "v": str(number)}, "vote": "up"} for number in range(3)])
+    database["likes_moved"].delete_one({"_id": gone})
+    database["likes_moved"].insert_one({"_id": old, "collection": "entries", "target": "e"})
+    database["likes_votes"].insert_many([{"_id": {"t": old, "v": str(number)}, "vote": "up"} for number in range(3)])
     assert len(lines(database)) == 2
     mended(database, QUESTION)
-    assert {each["_id"]["t"] for each in database[VOTES].find()} == {set_of(database, QUESTION)}
+    assert {each["_id"]["t"] for each in database["likes_votes"].find()} == {set_of(database, QUESTION)}
 
 
 def test_votes_are_neither_lost_nor_doubled_when_cast_during_a_repair(database: Database) -> None:
@@ -164,7 +164,7 @@ def test_votes_are_neither_lost_nor_doubled_when_cast_during_a_repair(database: 
     put(database, ENTRY, upvotes=1900, likedBy=voters, dislikedBy=[], downvotes=0)
     put(database, QUESTION, upvotes=10, likedBy=["old", *voters[:50], "old"], dislikedBy=voters[40:60], downvotes=7)
     move(database, ENTRY)
-    database["entries"].update_one({}, {"$set": {"upvotes": 1234}})
+    database["likes_entries"].update_one({}, {"$set": {"upvotes": 1234}})
     stop = Event()
 
     def vote(number: int) -> int:
@@ -190,17 +190,21 @@ def test_votes_are_neither_lost_nor_doubled_when_cast_during_a_repair(database: 
 
 
 def test_index_serves_the_count_and_the_search_for_sets_when_there_are_many_votes(database: Database) -> None:
-    ensure_indexes(database)
+    collections.ensure_indexes(database, collections.VOTES)
     id_ = ObjectId()
-    database[VOTES].insert_many(
+    database["likes_votes"].insert_many(
         [{"_id": {"t": id_, "v": str(number)}, "vote": "up", "place": number} for number in range(2000)]
     )
-    database["entries"].insert_one({"_id": "e", OVERFLOW: {"id": id_, "form": "moved", "up": 0, "down": 0, "rev": 0}})
-    assert OverflowVotes(database).read(database["entries"], {"_id": "e"}, tally_fields(None), {id_})[0]["open"] == 0
-    sets = {"aggregate": VOTES, "pipeline": [{"$group": {"_id": "$_id.t"}}], "cursor": {}}
+    database["likes_entries"].insert_one(
+        {"_id": "e", OVERFLOW: {"id": id_, "form": "moved", "up": 0, "down": 0, "rev": 0}}
+    )
+    assert (
+        OverflowVotes(database).read(database["likes_entries"], {"_id": "e"}, tally_fields(None), {id_})[0]["open"] == 0
+    )
+    sets = {"aggregate": "likes_votes", "pipeline": [{"$group": {"_id": "$_id.t"}}], "cursor": {}}
     assert "DISTINCT_SCAN" in json.dumps(database.command("explain", sets), default=str)
     open_ = [{"$match": {"open": True, "_id.t": {"$in": [id_]}}}, {"$group": {"_id": "$_id.t", "up": {"$sum": "$up"}}}]
-    plan = database.command("explain", {"aggregate": VOTES, "pipeline": open_, "cursor": {}})
+    plan = database.command("explain", {"aggregate": "likes_votes", "pipeline": open_, "cursor": {}})
     winning = json.dumps(plan["queryPlanner"]["winningPlan"], default=str)
     assert '"open"' in winning
     assert "FETCH" not in winning

@@ -272,7 +272,7 @@ def test_likers_come_own_first_then_oldest_first_whatever_the_page(database: Dat
     votes.toggle(QUESTION, "old_03", UP)
     expected = [*likers[:3], *likers[4:], "new", "old_03"]
     # Listings are of posts; what is a question here may be listed as one.
-    database["posts"].insert_one(document(database))
+    database["likes_posts"].insert_one(document(database))
     listing, post = ListingRepository(database), Target(TargetKind.POST, "q")
     for own in ("nobody", "dan", "old_00", "old_05", "new"):
         whole = ([own] if own in expected else []) + [voter for voter in expected if voter != own]

@@ -55,7 +55,7 @@ def test_target_is_moved_and_in_order_when_a_line_brings_more_voters_than_its_do
 ) -> None:
     for _ in range(2):
         assert command("import", post(likedBy=VOTERS, dislikedBy=["dan"])).exit_code == 0
-        document = database["posts"].find_one({"_id": "p"}) or {}
+        document = database["likes_posts"].find_one({"_id": "p"}) or {}
         assert (document["upvotes"], document["downvotes"], document["likedBy"]) == (5_000, 1, [])
         assert (document[OVERFLOW]["form"], document["author"]) == ("moved", "ada")
         assert reassembled(database, POST)["likedBy"] == VOTERS
@@ -64,7 +64,7 @@ def test_target_is_moved_and_in_order_when_a_line_brings_more_voters_than_its_do
 
 
 def test_votes_that_stand_win_when_a_line_brings_others(command: Command, database: Database) -> None:
-    database["posts"].insert_one({"_id": "p", "upvotes": 1, "likedBy": ["voter_00003"]})
+    database["likes_posts"].insert_one({"_id": "p", "upvotes": 1, "likedBy": ["voter_00003"]})
     votes = VoteRepository(database)
     assert command("import", post(dislikedBy=VOTERS[:200])).exit_code == 0
     assert votes.tally(POST, "voter_00003") == Tally(1, 199, Vote.UP)
@@ -77,7 +77,7 @@ def test_votes_that_stand_win_when_a_line_brings_others(command: Command, databa
 
 
 def test_few_votes_are_brought_to_a_moved_target(command: Command, database: Database) -> None:
-    database["posts"].insert_one({"_id": "p", "upvotes": 1, "likedBy": ["bob"]})
+    database["likes_posts"].insert_one({"_id": "p", "upvotes": 1, "likedBy": ["bob"]})
     move(database, POST)
     assert command("import", post(likedBy=["bob", "carol"])).exit_code == 0
     assert reassembled(database, POST)["likedBy"] == ["bob", "carol"]
@@ -88,7 +88,7 @@ def test_target_is_moved_when_several_lines_fill_its_document(command: Command, 
     lines = [post(likedBy=VOTERS[begin : begin + 60]) for begin in range(0, 180, 60)]
     assert command("import", *lines).exit_code == 0
     assert reassembled(database, POST)["likedBy"] == VOTERS[:180]
-    assert (database["posts"].find_one() or {})[OVERFLOW]["form"] == "moved"
+    assert (database["likes_posts"].find_one() or {})[OVERFLOW]["form"] == "moved"
     assert faults(database) == []
 
 
@@ -115,8 +115,8 @@ def test_count_is_exact_and_import_goes_on_when_it_was_cut_off(
 
 def test_verify_tells_each_fault_and_exits_1_until_all_are_repaired(command: Command, database: Database) -> None:
     assert command("verify").exit_code == 0
-    database["posts"].insert_one({"_id": "p", "upvotes": 7, "likedBy": ["ada", "ada", "bob"]})
-    database["entries"].insert_one({"_id": "e", "upvotes": 0, "likedBy": ["ada"]})
+    database["likes_posts"].insert_one({"_id": "p", "upvotes": 7, "likedBy": ["ada", "ada", "bob"]})
+    database["likes_entries"].insert_one({"_id": "e", "upvotes": 0, "likedBy": ["ada"]})
     for _ in range(2):
         found = command("verify")
         assert found.exit_code == 1

@@ -29,9 +29,9 @@ from tests.support.moved import move, reassembled
 QUESTION = Target(TargetKind.QUESTION, "popular")
 VOTERS = [f"voter_{number:03}" for number in range(300)]
 LONGEST_SECONDS = 1.0
-# When nobody votes meanwhile: the document, two indexes, the register, the start, two copies, how many were noted, the
+# When nobody votes meanwhile: the document, the indexes, the register, the start, two copies, how many were noted, the
 # seal, the copy of those, the switch, those without a vote.
-MOVE_COMMANDS = 13
+MOVE_COMMANDS = 12
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def vote_quickly(votes: VoteRepository, voter: str, vote: Vote, upvotes: int) ->
 # What comes before are a look at the document and the indexes.
 @pytest.mark.parametrize(
     ("number", "when"),
-    [(number, "after") for number in range(4, MOVE_COMMANDS + 1)] + [(number, "during") for number in range(5, 13)],
+    [(number, "after") for number in range(3, MOVE_COMMANDS + 1)]
+    + [(number, "during") for number in range(4, MOVE_COMMANDS)],
 )
 def test_votes_go_on_and_none_is_lost_when_a_move_is_killed(
     mongod: EmbeddedMongod, database: Database, number: int, when: str

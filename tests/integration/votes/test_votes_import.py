@@ -60,11 +60,11 @@ def test_import_writes_every_kind_and_changes_nothing_when_repeated(import_: Imp
     assert (first.exit_code, first.output) == (0, "")
     written = snapshot(database)
     assert {name: len(documents) for name, documents in written.items() if documents} == {
-        "comments": 1,
-        "entries": 1,
+        "likes_comments": 1,
+        "likes_entries": 1,
         "messages": 1,
-        "people": 1,
-        "posts": 1,
+        "likes_people": 1,
+        "likes_posts": 1,
         "questions": 1,
         "users": 2,
     }
@@ -132,7 +132,7 @@ def test_targets_get_the_ids_that_votes_look_for(import_: Import, database: Data
     lines = [{"kind": "question", "id": HEX}, {"kind": "user", "id": HEX}, {"kind": "entry", "id": HEX}]
     assert import_(*lines).exit_code == 0
     assert database["questions"].distinct("_id") == database["users"].distinct("_id") == [ObjectId(HEX)]
-    assert database["entries"].distinct("_id") == [HEX]
+    assert database["likes_entries"].distinct("_id") == [HEX]
 
 
 def test_targets_are_kept_by_the_configured_field_when_the_host_has_its_own_ids(

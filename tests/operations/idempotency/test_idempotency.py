@@ -11,8 +11,7 @@ from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.idempotency_keys import COLLECTION
-from likes_api.repository.indexes import ensure_indexes
+from likes_api.server.deployment import ensure_indexes
 from tests.support.commands import CountedCommands
 from tests.support.idempotency import KEY, UUID, voters
 from tests.support.qa_votes import BALLOT, post
@@ -108,7 +107,7 @@ def test_answer_is_400_and_nothing_changes_when_the_key_is_malformed(
     response = post(app, headers={KEY: value})
     assert (response.status_code, response.get_json()) == (400, {"error": "Invalid Idempotency-Key"})
     assert voters(database) == []
-    assert database[COLLECTION].count_documents({}) == 0
+    assert database["likes_idempotency"].count_documents({}) == 0
 
 
 # -- What is kept
@@ -118,13 +117,13 @@ def test_record_holds_no_key_no_caller_and_goes_after_a_day(app: Flask, database
     ensure_indexes(database)
     before = datetime.now(UTC)
     post(app, headers={KEY: UUID})
-    record = database[COLLECTION].find_one() or {}
+    record = database["likes_idempotency"].find_one() or {}
     assert set(record) == {"_id", "fingerprint", "answer", "expires"}
     assert "ada" not in str(record)
     assert UUID not in str(record)
     day = timedelta(hours=24)
     assert before + day - timedelta(seconds=1) <= record["expires"] <= datetime.now(UTC) + day
-    (index,) = [each for each in database[COLLECTION].list_indexes() if each["key"] == {"expires": 1}]
+    (index,) = [each for each in database["likes_idempotency"].list_indexes() if each["key"] == {"expires": 1}]
     assert index["expireAfterSeconds"] == 0
 
 
@@ -154,12 +153,12 @@ def test_request_costs_one_round_trip_without_a_key_four_with_one_and_three_when
 
 def test_like_button_is_pressed_once_when_its_request_is_sent_again(database: Database) -> None:
     app = create_app(settings(), database)
-    database["entries"].insert_many([{"_id": "a", "boost": 5}, {"_id": "b"}])
+    database["likes_entries"].insert_many([{"_id": "a", "boost": 5}, {"_id": "b"}])
     ada = Visitor(app, "ada")
     first = ada.toggle("a", headers={KEY: UUID})
     assert first.get_json() == {"likes_count": 6, "user_has_liked": True}
     Visitor(app, "bob").toggle("a")
-    database["entries"].update_one({"_id": "a"}, {"$set": {"locked": True}})
+    database["likes_entries"].update_one({"_id": "a"}, {"$set": {"locked": True}})
     assert ada.toggle("a", headers={KEY: UUID}).data == first.data
     assert ada.toggle("b", headers={KEY: UUID}).status_code == 422
     assert ada.toggle("b", headers={KEY: "a b"}).get_json() == {"error": "Invalid Idempotency-Key"}
@@ -169,7 +168,7 @@ def test_like_button_is_pressed_once_when_its_request_is_sent_again(database: Da
 def test_like_button_costs_five_round_trips_with_a_key_and_two_without(
     mongod: EmbeddedMongod, database: Database
 ) -> None:
-    database["entries"].insert_one({"_id": "a"})
+    database["likes_entries"].insert_one({"_id": "a"})
     counted = CountedCommands()
     with connect(mongod.uri, event_listeners=[counted]) as client:
         app = create_app(settings(), client[database.name])
@@ -183,12 +182,12 @@ def test_like_button_costs_five_round_trips_with_a_key_and_two_without(
 
 
 def test_invalid_session_gets_nothing_remembered(database: Database) -> None:
-    database["entries"].insert_one({"_id": "a", "guest_allowed": True})
+    database["likes_entries"].insert_one({"_id": "a", "guest_allowed": True})
     app = create_app(settings(), database)
     stranger = Visitor(app, cookie="no-such-session")
     for _ in range(2):
         assert stranger.toggle("a", headers={KEY: UUID}).status_code == 401
-    assert database[COLLECTION].count_documents({}) == 0
+    assert database["likes_idempotency"].count_documents({}) == 0
 
 
 @pytest.mark.parametrize("depth", [10, 60, 63, 64, 200, *range(850, 1_000, 3), 2_000, 3_200])
@@ -203,4 +202,4 @@ def test_vote_with_a_key_is_taken_or_400_when_its_body_is_nested_however_deeply(
         assert (response.status_code, voters(database)) == (200, ["ada"])
     else:
         assert (response.status_code, response.get_json()) == (400, {"error": "Invalid JSON"})
-        assert (voters(database), database[COLLECTION].count_documents({})) == (before, 0)
+        assert (voters(database), database["likes_idempotency"].count_documents({})) == (before, 0)

@@ -22,7 +22,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.instrumented import instrumented
-from likes_api.repository.idempotency_keys import COLLECTION, IdempotencyRepository, RequestKey
+from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from tests.support.idempotency import KEY, UUID, voters
 from tests.support.qa_votes import BALLOT, URL, post, session_of
 from tests.support.settings import NEXTAUTH_SECRET, settings
@@ -31,7 +31,7 @@ from tests.support.settings import NEXTAUTH_SECRET, settings
 def test_answer_is_409_with_retry_after_when_the_first_request_is_under_way(app: Flask, database: Database) -> None:
     with database.client.start_session() as session, session.start_transaction():
         record = record_of(app, database)
-        database[COLLECTION].insert_one(record, session=session)
+        database["likes_idempotency"].insert_one(record, session=session)
         response = post(app, headers={KEY: UUID})
         assert (response.status_code, response.headers["Retry-After"]) == (409, "1")
         assert response.get_json() == {"error": "A request with this Idempotency-Key is under way"}
@@ -43,7 +43,7 @@ def test_answer_is_409_with_retry_after_when_the_first_request_is_under_way(app:
 def record_of(app: Flask, database: Database) -> Document:
     """The record that a vote with the key makes; the vote itself is taken back."""
     post(app, headers={KEY: UUID})
-    record = database[COLLECTION].find_one_and_delete({})
+    record = database["likes_idempotency"].find_one_and_delete({})
     post(app)
     assert record is not None
     assert voters(database) == []
@@ -90,7 +90,7 @@ def test_neither_vote_nor_record_is_there_when_it_fails_between_them(app: Flask,
     with pytest.raises(KeyboardInterrupt):
         IdempotencyRepository(database).once(key, vote_and_die)
     assert database["questions"].find_one() == {"_id": "q_123"}
-    assert database[COLLECTION].count_documents({}) == 0
+    assert database["likes_idempotency"].count_documents({}) == 0
 
 
 @pytest.mark.parametrize("seconds", [2.5, 0.5])

@@ -27,6 +27,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
     assert load() == Settings(
         mongodb_uri=None,
         mongodb_database="likes",
+        collection_prefix="likes_",
         mongod=None,
         data_dir=Path("var").absolute(),
         bind="127.0.0.1:8000",

@@ -1,0 +1,90 @@
+"""Every collection: its name in the database and, where it is ours, its indexes.
+
+Ours carry a prefix (``LIKES_COLLECTION_PREFIX``), because the database is the host application's as well: without one,
+an index of ours that deletes documents could meet a collection of the host's (``docs/decisions/0015``). The host's own
+are called what the Q&A document and the Auth.js adapters call them.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import pymongo.database
+from pymongo import ASCENDING, IndexModel, MongoClient
+
+from likes_api.mongodb.documents import Collection, Database, Document
+
+DEFAULT_PREFIX = "likes_"
+
+QUESTIONS, MESSAGES, SESSIONS, USERS = HOST = ("questions", "messages", "sessions", "users")
+
+ENTRIES, POSTS, COMMENTS, PEOPLE = "entries", "posts", "comments", "people"
+TOKENS, SETTINGS = "tokens", "settings"
+IDEMPOTENCY, RATE_LIMITS = "idempotency", "rate_limits"
+# Of targets that outgrew their document: a document for each vote, and the register that leads from a set of votes to
+# the target's document. The register holds names without a prefix.
+VOTES, MOVED = "votes", "moved"
+
+# Targets are found by ``_id``; a host's collections are its own to index.
+_INDEXES: Mapping[str, Sequence[IndexModel]] = MappingProxyType(
+    {
+        # Each record names the moment at which it goes.
+        IDEMPOTENCY: (IndexModel("expires", expireAfterSeconds=0),),
+        TOKENS: (IndexModel("expiresAt", expireAfterSeconds=0),),
+        RATE_LIMITS: (IndexModel("expires", expireAfterSeconds=0),),
+        VOTES: (
+            # The likes of a target in order, for listing; and how many there are, for verifying.
+            IndexModel(
+                [("_id.t", ASCENDING), ("vote", ASCENDING), ("place", ASCENDING), ("_id.v", ASCENDING)], name="order"
+            ),
+            # What is to be compacted, with all that a count needs, so that the documents themselves are not read.
+            IndexModel(
+                [("open", ASCENDING), ("_id.t", ASCENDING), ("up", ASCENDING), ("down", ASCENDING)],
+                name="open",
+                partialFilterExpression={"open": True},
+            ),
+        ),
+    }
+)
+
+
+class PrefixedDatabase(Database):
+    """A database, and what the names of our collections in it begin with."""
+
+    def __init__(self, client: MongoClient[Document], name: str, prefix: str = DEFAULT_PREFIX) -> None:
+        super().__init__(client, name)
+        self.prefix = prefix
+
+
+def name_in(database: Database, collection: str) -> str:
+    """Return the name that a collection of this module has in a database."""
+    return collection if collection in HOST else prefix_of(database) + collection
+
+
+def get(database: Database, collection: str, **options: Any) -> Collection:
+    """Return a collection of this module; options are those of PyMongo's ``get_collection``."""
+    name = name_in(database, collection)
+    return database.get_collection(name, **options) if options else database[name]
+
+
+def prefix_of(database: Database) -> str:
+    """Return the prefix of our collections; the default one where the database states none."""
+    return database.prefix if isinstance(database, PrefixedDatabase) else DEFAULT_PREFIX
+
+
+def with_prefix(database: Database, prefix: str) -> Database:
+    """Return the database with a prefix; a double that is none of PyMongo's stays as it is."""
+    return (
+        PrefixedDatabase(database.client, database.name, prefix)
+        if isinstance(database, pymongo.database.Database)
+        else database
+    )
+
+
+def ensure_indexes(database: Database, *collections: str) -> None:
+    """Make the indexes of some collections that are missing, one round trip for each; again, it changes nothing.
+
+    :raises likes_api.repository.StoreError: the database is unavailable, or has another index of that name.
+    """
+    for collection in collections:
+        get(database, collection).create_indexes(list(_INDEXES[collection]))
