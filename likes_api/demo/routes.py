@@ -132,9 +132,9 @@ def create_blueprint(
 
 def _asset(version: str, name: str) -> Response:
     found = ASSETS.get(name)
-    if found is None or found.version != version:
+    if found is None:
         abort(404)
-    return found.respond(versioned=True)
+    return found.respond(versioned=version == found.version)
 
 
 def _is_from_our_page() -> bool:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Self
@@ -24,13 +25,18 @@ class Asset:
     @classmethod
     def of(cls, package: str, name: str, mimetype: str) -> Self:
         """Read the file ``name`` of ``package``."""
-        body = files(package).joinpath(name).read_bytes()
+        return cls.joined(package, [name], mimetype)
+
+    @classmethod
+    def joined(cls, package: str, names: Iterable[str], mimetype: str) -> Self:
+        """Read files of ``package`` that browsers fetch as one."""
+        body = b"\n".join(files(package).joinpath(name).read_bytes() for name in names)
         return cls(body, gzip.compress(body, mtime=0), mimetype, hashlib.sha256(body).hexdigest()[:16])
 
     def respond(self, *, versioned: bool) -> Response:
         """Answer the present request with the file, or with 304 where the browser has this version already.
 
-        :param versioned: the URL holds the version, so it never means anything else (RFC 8246, "immutable").
+        :param versioned: the URL holds this version, so it never means anything else (RFC 8246, "immutable").
         """
         compressed = request.accept_encodings["gzip"] > 0
         response = Response(self.compressed if compressed else self.body, mimetype=self.mimetype)

@@ -1,12 +1,15 @@
 """Serve ``like-button.js``: under a name that changes with its content, and under one to write into a page by hand."""
 
+import re
 from typing import Final
 
 from flask import Blueprint, Response, abort
 
 from likes_api.http.assets import Asset
 
-SCRIPT: Final = Asset.of("likes_api.widget", "like-button.js", "text/javascript")
+# One script for browsers, in files that each have a subject; every name in it is known to all of them.
+PARTS: Final = ("texts", "numbers", "style", "server", "reaction", "like-button", "vote-buttons")
+SCRIPT: Final = Asset.joined("likes_api.widget", [f"{part}.js" for part in PARTS], "text/javascript")
 SCRIPT_PATH: Final = f"/widget/like-button.{SCRIPT.version}.js"
 
 
@@ -16,10 +19,10 @@ def create_blueprint() -> Blueprint:
 
     @blueprint.get("/widget/like-button.<version>.js")
     def versioned(version: str) -> Response:
-        """Serve this version for good; another one, which we do not have, must not be kept under its name."""
-        if version != SCRIPT.version:
+        """Serve this version for good; for another one (a page was cached before an update), this one for a while."""
+        if not re.fullmatch("[0-9a-f]{16}", version):
             abort(404)
-        return SCRIPT.respond(versioned=True)
+        return SCRIPT.respond(versioned=version == SCRIPT.version)
 
     @blueprint.get("/widget/like-button.js")
     def plain() -> Response:

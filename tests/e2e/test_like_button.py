@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from harness.server import SECRET_KEY
-from tests.e2e.visitor import Site, Visitor, like_button, message
+from tests.e2e.visitor import Site, Visitor, hold, like_button, message, wait_for
 
 NewVisitor = Callable[..., Visitor]
 TOGGLE = "**/toggle"
@@ -174,7 +174,11 @@ def test_wait_is_told_in_seconds_when_the_limit_is_reached(visitor: Visitor, sit
 
 @pytest.mark.parametrize(
     ("status", "told"),
-    [(500, "That did not work. Please try again."), (0, "No answer from the server. Please try again.")],
+    [
+        (500, "That did not work. Please try again."),
+        (401, "Please sign in first."),
+        (0, "No answer from the server. Please try again."),
+    ],
 )
 def test_hope_is_shown_and_taken_back_when_the_request_fails(
     visitor: Visitor, site: Site, status: int, told: str
@@ -183,8 +187,7 @@ def test_hope_is_shown_and_taken_back_when_the_request_fails(
     visitor.sign_in()
     visitor.expected = {status}
     page = visitor.open(button_html(entry))
-    held: list[Route] = []
-    page.route(TOGGLE, lambda route: held.append(route))  # a bound method of a list would not do: Playwright marks it
+    held = hold(page, TOGGLE)
     button = like_button(page, entry)
     expect(button).to_have_text("Like 5")
     button.click()
@@ -192,9 +195,7 @@ def test_hope_is_shown_and_taken_back_when_the_request_fails(
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(button).to_be_disabled()
     button.click(force=True)  # has no effect while one is in flight
-    while not held:  # it fetches a token first; where nothing comes, the buttons' own time is up before long
-        expect(button).to_be_disabled()
-        page.wait_for_timeout(20)
+    wait_for(page, held)  # it fetches a token first
     # Meanwhile somebody else liked it; what the button goes back to is what the server says.
     site.database["likes_entries"].update_one({"_id": entry}, {"$set": {"upvotes": 1, "likedBy": ["bob"]}})
     if status:
@@ -339,3 +340,29 @@ def test_texts_are_the_pages_when_it_translates_them(visitor: Visitor, site: Sit
     expect(like_button(page, entry)).to_have_text("Gefällt mir 0")
     like_button(page, entry).click()
     expect(message(page)).to_have_text("Bitte anmelden.")
+
+
+@pytest.mark.parametrize("texts", ['{"like": "Gefällt mir",}', "", "null", '["x"]', '"x"', '{"like": 5, "up": null}'])
+def test_buttons_speak_english_when_the_pages_texts_are_malformed(visitor: Visitor, site: Site, texts: str) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    visitor.expected_text = "texts in #like-button-texts are not used"
+    votes = f'<vote-buttons target="{site.question()}" upvotes="3"></vote-buttons>'
+    head = f'<script type="application/json" id="like-button-texts">{texts}</script>'
+    page = visitor.open(button_html(entry) + votes, head=head)
+    like_button(page, entry).click()
+    expect(like_button(page, entry)).to_have_text("Like 1")
+    expect(message(page)).to_have_text("Liked. Likes: 1.")
+    expect(page.get_by_role("button", name="Vote up 3")).to_be_visible()
+
+
+def test_other_buttons_work_when_one_names_no_server(visitor: Visitor, site: Site) -> None:
+    entry = site.entry()
+    visitor.sign_in()
+    faulty = '<like-button entry="a" base="http://["></like-button><vote-buttons target="q" base="//:x"></vote-buttons>'
+    page = visitor.open(f"{faulty}{button_html(entry)}<vote-buttons></vote-buttons>")
+    like_button(page, entry).click()
+    expect(like_button(page, entry)).to_have_text("Like 1")
+    expect(page.locator("[part~=missing]")).to_have_text([f"Not available {UNKNOWN}"] * 5)
+    for button in page.locator("[part~=missing]").all():
+        expect(button).to_be_disabled()

@@ -1,11 +1,12 @@
 """A visitor with a browser, and the pages that they look at."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Route
 
 from likes_api.http.headers import CONTENT_SECURITY_POLICY
 from likes_api.mongodb.documents import Database
@@ -29,9 +30,9 @@ class Site:
         self.database["likes_entries"].insert_one({"_id": id_, **fields})
         return id_
 
-    def question(self) -> str:
+    def question(self, **fields: object) -> str:
         id_ = f"q_{uuid4().hex}"
-        self.database["questions"].insert_one({"_id": id_})
+        self.database["questions"].insert_one({"_id": id_, **fields})
         return id_
 
     def likers(self, entry: str) -> list[str]:
@@ -49,6 +50,7 @@ class Visitor:
     context: BrowserContext
     requests: list[tuple[str, str]] = field(default_factory=list)
     expected: set[int] = field(default_factory=set)  # statuses of refusals; 0 where no answer comes
+    expected_text: str | None = None  # a part of what the script writes to the console
 
     def __post_init__(self) -> None:
         self._complaints: list[str] = []
@@ -71,13 +73,15 @@ class Visitor:
         token: str = self.context.request.get("/!/simple-likes/csrf-token").json()["csrf_token"]
         return token
 
-    def open(self, body: str, head: str = "", page: Page | None = None) -> Page:
+    def open(
+        self, body: str, head: str = "", page: Page | None = None, scripts: Sequence[str] = (SCRIPT_PATH,)
+    ) -> Page:
         """Look at a page of the host application with this body, under the strict policy that we promise to bear."""
         page = page or self.page
+        modules = "".join(f'<script type="module" src="{path}"></script>' for path in scripts)
         html = (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>host</title>{head}'
-            f'<link rel="icon" href="data:,"><script type="module" src="{SCRIPT_PATH}"></script></head>'
-            f"<body>{body}</body></html>"
+            f'<link rel="icon" href="data:,">{modules}</head><body>{body}</body></html>'
         )
         headers = {"Content-Type": "text/html", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
         page.route("**/host-page", lambda route: route.fulfill(body=html, headers=headers))
@@ -95,6 +99,8 @@ class Visitor:
     def _is_expected(self, complaint: str) -> bool:
         if found := _FAILED_STATUS.search(complaint):
             return int(found[1]) in self.expected
+        if self.expected_text is not None and self.expected_text in complaint:
+            return True
         return _NO_ANSWER in complaint and 0 in self.expected
 
     def _hear(self, message: ConsoleMessage) -> None:
@@ -103,6 +109,22 @@ class Visitor:
 
     def _note(self, request: Request) -> None:
         self.requests.append((request.method, request.url.removeprefix(self.site.url)))
+
+
+def hold(page: Page, url: str) -> list[Route]:
+    """Keep back all requests to ``url``, for a test to answer each when it wants to."""
+    held: list[Route] = []
+    page.route(url, lambda route: held.append(route))  # a bound method of a list would not do: Playwright marks it
+    return held
+
+
+def wait_for(page: Page, held: list[Route], number: int = 1) -> None:
+    """Wait until so many requests are kept back."""
+    for _ in range(1_000):
+        if len(held) >= number:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"{len(held)} requests came, not {number}")
 
 
 def like_button(page: Page, entry: str) -> Locator:

@@ -69,6 +69,14 @@ def test_demo_is_not_there_when_not_asked_for(loaded: Database, method: str, pat
     assert loaded["sessions"].count_documents({}) == 0
 
 
+def test_style_is_there_for_a_while_when_a_cached_page_asks_for_an_old_one(visitor: FlaskClient) -> None:
+    now = re.search(r"/demo/[0-9a-f]+/demo\.css", visitor.get("/").text)
+    assert now is not None
+    present, old = visitor.get(now[0]), visitor.get("/demo/0123456789abcdef/demo.css")
+    assert present.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert (old.data, old.headers["Cache-Control"]) == (present.data, "public, max-age=300")
+
+
 def test_page_is_held_to_its_own_scripts_and_styles_when_served(visitor: FlaskClient) -> None:
     page = visitor.get("/")
     assert page.headers["Content-Security-Policy"] == (

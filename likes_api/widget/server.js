@@ -1,0 +1,105 @@
+const BATCH_MS = 10; // buttons that appear within this time share one status call
+const BATCH_IDS = 50; // the most ids that one status call takes
+const BATCH_CHARACTERS = 3000; // keeps the URL below the 4 kB that servers take
+const TIMEOUT_MS = 10_000; // the server answers within 3.5 s, or not at all
+
+/** An HTTP status, 0 where there was no answer; the seconds after which to try again, if told. */
+class Refused extends Error {
+  constructor(status, wait = 0) {
+    super(`refused: ${status}`);
+    Object.assign(this, { status, wait });
+  }
+}
+
+/** The server behind one base URL: every call that the buttons make, and its CSRF token. */
+class Server {
+  static #all = new Map();
+  #asked = new Map();
+  #timer;
+  #token;
+  #fetching;
+
+  /** Return the server at `base`; null where that is no URL. */
+  static at(base) {
+    if (!URL.canParse(base || "/", document.baseURI)) return null;
+    const url = new URL(base || "/", document.baseURI).href.replace(/\/+$/, "");
+    if (!Server.#all.has(url)) Server.#all.set(url, new Server(url));
+    return Server.#all.get(url);
+  }
+
+  constructor(url) {
+    this.url = url;
+    this.foreign = new URL(url).origin !== location.origin;
+  }
+
+  async #call(path, body, headers) {
+    const init = { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+    init.credentials = this.foreign ? "include" : "same-origin";
+    if (body) Object.assign(init, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body });
+    let response;
+    try {
+      response = await fetch(this.url + path, init);
+      if (response.ok) return await response.json();
+    } catch {
+      throw new Refused(0);
+    }
+    throw new Refused(response.status, Number(response.headers.get("Retry-After")) || 0);
+  }
+
+  /** Toggle with the token at hand; where that is missing or too old, with a fresh one, once. */
+  async toggle(entry) {
+    const send = (token) => this.#call(`/!/simple-likes/${entry}/toggle`, "{}", { "X-CSRF-TOKEN": token });
+    // A foreign page's meta tag, or that of a host framework, is of no use here; it is never changed.
+    const meta = this.foreign ? null : document.querySelector('meta[name="csrf-token"]')?.content;
+    const token = this.#token || meta;
+    if (!token) return send(await this.#freshToken());
+    try {
+      return await send(token);
+    } catch (error) {
+      if (error.status !== 419) throw error;
+      return send(await this.#freshToken());
+    }
+  }
+
+  #freshToken() {
+    this.#fetching ??= this.#call("/!/simple-likes/csrf-token")
+      .then((answer) => (this.#token = answer.csrf_token))
+      .finally(() => (this.#fetching = undefined));
+    return this.#fetching;
+  }
+
+  vote(targetType, targetId, voteType) {
+    return this.#call("/api/likes", JSON.stringify({ targetId, targetType, voteType }));
+  }
+
+  /** Return an entry's state, null where there is none; one call asks for all entries that are asked for now. */
+  status(entry) {
+    if (!this.#asked.has(entry)) this.#asked.set(entry, Promise.withResolvers());
+    this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
+    return this.#asked.get(entry).promise;
+  }
+
+  #flush() {
+    const asked = this.#asked;
+    this.#asked = new Map();
+    this.#timer = undefined;
+    let batch = [];
+    for (const entry of asked.keys()) {
+      if (batch.length === BATCH_IDS || `${batch},${entry}`.length > BATCH_CHARACTERS) {
+        this.#ask(batch, asked);
+        batch = [];
+      }
+      batch.push(entry);
+    }
+    this.#ask(batch, asked);
+  }
+
+  async #ask(entries, asked) {
+    try {
+      const answer = await this.#call(`/!/simple-likes/status?ids=${entries}`);
+      for (const entry of entries) asked.get(entry).resolve(Object.hasOwn(answer, entry) ? answer[entry] : null);
+    } catch (error) {
+      for (const entry of entries) asked.get(entry).reject(error);
+    }
+  }
+}
