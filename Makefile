@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
+FRAMEWORKS := tests/e2e/frameworks
+FRAMEWORKS_INSTALLED := $(FRAMEWORKS)/node_modules/.package-lock.json
 SOURCES := likes_api config wsgi.py tests harness bench faults
 
 .PHONY: run test unit check format bench faults system-run system-check system-test clean
@@ -10,7 +12,7 @@ SOURCES := likes_api config wsgi.py tests harness bench faults
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
 
-test: system-test $(DEVELOPMENT)
+test: system-test $(DEVELOPMENT) $(FRAMEWORKS_INSTALLED)
 	$(BIN)/python -m pytest
 
 # The inner loop: no server, no browser.
@@ -38,7 +40,7 @@ faults: system-test $(DEVELOPMENT)
 	$(BIN)/python -m faults
 
 clean:
-	rm -rf .venv var
+	rm -rf .venv var $(FRAMEWORKS)/node_modules
 
 # What the embedded MongoDB needs of Debian, and what tests and benchmarks need besides.
 system-run:
@@ -47,6 +49,7 @@ system-check:
 	./scripts/system-packages prometheus
 system-test:
 	./scripts/system-packages libcurl4 curl chromium wrk redis-server nginx-light openssl prometheus
+	command -v npm >/dev/null || ./scripts/system-packages npm
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("likes-api needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -58,4 +61,9 @@ $(RUNTIME): requirements.txt setup.cfg pyproject.toml | .venv/bin/python
 
 $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# React, Vue and Svelte, on whose pages tests/e2e tries the buttons.
+$(FRAMEWORKS_INSTALLED): $(FRAMEWORKS)/package-lock.json
+	cd $(FRAMEWORKS) && npm ci --no-progress
 	touch $@
