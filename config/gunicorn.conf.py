@@ -82,9 +82,18 @@ logger_class = _Logger
 logconfig_dict = configuration(_settings.log_format)
 
 
-def on_starting(_server: Any) -> None:
+def on_starting(server: Any) -> None:
     """Make the directory of the workers' metrics: once in a master's life, not at a reload."""
     metrics_files.prepare()
+    on_reload(server)
+
+
+def on_reload(server: Any) -> None:
+    """Say how many secrets there are: a comma in one makes two of it, neither of which verifies anything."""
+    counts = {"LIKES_SECRET_KEY": len(_settings.secret_keys), "LIKES_NEXTAUTH_SECRET": len(_settings.nextauth_secrets)}
+    server.log.info(
+        "secrets are read; commas part them, in a file (..._FILE) line breaks do", extra={"secrets": counts}
+    )
 
 
 def pre_fork(server: Any, worker: Any) -> None:

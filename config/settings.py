@@ -18,6 +18,10 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from config.origins import SCHEMES, normalised
 
 MINIMUM_SECRET_BYTES = 32
+# Settings that hold secrets may stand in a file, which the variable with this suffix names.
+FILE = "_FILE"
+SEVERAL_IN_A_FILE = ("LIKES_NEXTAUTH_SECRET", "LIKES_SECRET_KEY")
+IN_FILES = (*SEVERAL_IN_A_FILE, "LIKES_MONGODB_URI", "LIKES_RATELIMIT_STORAGE_URI")
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
 
 
@@ -57,6 +61,7 @@ class Settings:
     guest_likes: bool
     trusted_proxies: int
     cors_origins: tuple[str, ...]
+    cross_site_cookies: bool
     qa_id_field: str
     overflow_at: int
     ratelimit_enabled: bool
@@ -75,16 +80,17 @@ class Settings:
             plain gunicorn.
         :raises SettingsError: naming every fault, not just the first.
         """
-        given = {name: value for name, value in environment.items() if value.strip()}
-        faults: dict[str, list[str]] = {}
+        variables = {name: value for name, value in environment.items() if value.strip()}
+        given, faults = _with_files(variables)
         values: dict[str, Any] = {}
         try:
             values = _SettingsSchema().load(given)
         except ValidationError as error:
-            faults = error.normalized_messages()
-        if "LIKES_MONGODB_URI" in given and "LIKES_SECRET_KEY" not in given:
+            faults |= error.normalized_messages()
+        named = {name.removesuffix(FILE) for name in variables}
+        if "LIKES_MONGODB_URI" in named and "LIKES_SECRET_KEY" not in named:
             faults["LIKES_SECRET_KEY"] = ["Required with LIKES_MONGODB_URI."]
-        if database_required and "LIKES_MONGODB_URI" not in given:
+        if database_required and "LIKES_MONGODB_URI" not in named:
             faults["LIKES_MONGODB_URI"] = ["Required; only `likes-api run` brings a MongoDB of its own."]
         if faults:
             raise SettingsError("\n".join(f"{name}: {' '.join(faults[name])}" for name in sorted(faults)))
@@ -92,9 +98,37 @@ class Settings:
         return cls(**values, limits=Limits(**limits))
 
 
+def _with_files(given: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Read the settings that are given as files, ``NAME_FILE`` for ``NAME``: one value a line, so it may hold a comma.
+
+    :returns: what is given now, and the faults by the variable's name.
+    """
+    values: dict[str, Any] = dict(given)
+    faults: dict[str, list[str]] = {}
+    for name in IN_FILES:
+        path = values.pop(name + FILE, None)
+        if path is None:
+            continue
+        try:
+            text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            faults[name + FILE] = [f"The file cannot be read ({type(error).__name__})."]
+            continue
+        lines = tuple(line.strip() for line in text.split("\n") if line.strip())
+        if name in given:
+            faults[name + FILE] = [f"Set this or {name}, not both."]
+        elif not lines or (len(lines) > 1 and name not in SEVERAL_IN_A_FILE):
+            faults[name + FILE] = ["The file is empty." if not lines else "The file has more than one line."]
+        else:
+            values[name] = lines if name in SEVERAL_IN_A_FILE else lines[0]
+    return values, faults
+
+
 class _CommaSeparated(fields.Field[tuple[str, ...]]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        return tuple(part.strip() for part in str(value).split(",") if part.strip())
+        # A tuple was read from a file.
+        parts = value if isinstance(value, tuple) else str(value).split(",")
+        return tuple(part.strip() for part in parts if part.strip())
 
 
 class _Origins(_CommaSeparated):
@@ -156,7 +190,9 @@ def _hosts(values: tuple[str, ...]) -> None:
 
 def _secrets(values: tuple[str, ...]) -> None:
     if any(len(value.encode()) < MINIMUM_SECRET_BYTES for value in values):
-        raise ValidationError(f"Too short; each secret takes at least {MINIMUM_SECRET_BYTES} bytes.")
+        raise ValidationError(
+            f"Too short; each secret takes at least {MINIMUM_SECRET_BYTES} bytes, and a comma begins another one."
+        )
 
 
 def _bind(value: str) -> None:
@@ -198,6 +234,7 @@ class _SettingsSchema(Schema):
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
     cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())
+    cross_site_cookies = fields.Boolean(data_key="LIKES_CROSS_SITE_COOKIES", load_default=False)
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     overflow_at = fields.Integer(data_key="LIKES_OVERFLOW_AT", load_default=1_000, validate=validate.Range(0, 100_000))
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)

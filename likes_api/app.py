@@ -68,7 +68,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
-    csrf.register(app, _secrets(settings))
+    csrf.register(app, _secrets(settings), cross_site=settings.cross_site_cookies)
     guests = GuestIds(_secrets(settings)[0])
     rate_limits = limits.create(settings, database, guests.digest)
 

@@ -3,7 +3,7 @@
 import logging.config
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -18,8 +18,9 @@ from config.logging import configuration
 from config.settings import Settings, SettingsError
 from likes_api.embedded_mongod.server import EmbeddedMongod, EmbeddedMongoError, find_mongod
 from likes_api.identity.bearer import Scope
+from likes_api.identity.cookies import WRITTEN_NAME
 from likes_api.mongodb.documents import Database
-from likes_api.ndjson import bounded_lines, import_lines
+from likes_api.ndjson import bounded_lines, import_lines, import_tokens
 from likes_api.repository import StoreError
 from likes_api.repository.content import ContentRepository
 from likes_api.repository.sessions import SessionRepository, UnknownUser
@@ -94,17 +95,8 @@ def run(*, demo: bool) -> None:
 def import_(file: BinaryIO) -> None:
     """Import NDJSON lines from FILE (- for stdin): targets, users, people. Importing again changes nothing."""
     settings = Settings.from_environment()
-    faults = done = 0
     with open_database(settings) as database:
-        for done, bad in import_lines(bounded_lines(file), _content(database, settings)):
-            for fault in bad:
-                _progress("")
-                click.echo(fault, err=True)
-            faults += len(bad)
-            _progress(f"{done} lines")
-    _progress("")
-    if faults:
-        raise click.ClickException(f"{faults} of {done} lines are bad; the others are imported")
+        _watch(import_lines(bounded_lines(file), _content(database, settings)))
 
 
 @main.command()
@@ -138,8 +130,9 @@ def session() -> None:
 @_explained
 def create_session(user: str, expires_in: int) -> None:
     """Sign a user in, and print the cookie for `curl -H "Cookie: ..."`."""
-    with open_database(Settings.from_environment()) as database:
-        click.echo(_session_cookie(database, user, timedelta(seconds=expires_in)))
+    settings = Settings.from_environment()
+    with open_database(settings) as database:
+        click.echo(_session_cookie(database, settings, user, timedelta(seconds=expires_in)))
 
 
 @main.group()
@@ -165,6 +158,15 @@ def create_token(person: str, scopes: tuple[str, ...], expires_in: int) -> None:
         click.echo(TokenRepository(database).create(person, scopes, lifetime, datetime.now(UTC)))
 
 
+@token.command("import")
+@click.argument("file", type=click.File("rb"))
+@_explained
+def import_tokens_(file: BinaryIO) -> None:
+    """Import tokens that the host application made, by their SHA-256, from NDJSON lines in FILE (- for stdin)."""
+    with open_database(Settings.from_environment()) as database:
+        _watch(import_tokens(bounded_lines(file), TokenRepository(database)))
+
+
 @token.command("revoke")
 @click.argument("token")
 @_explained
@@ -185,8 +187,9 @@ def _gunicorn() -> list[str]:
     return [sys.executable, "-P", "-m", "likes_api.server.program", "-c", str(configuration_file), "wsgi:app"]
 
 
-def _session_cookie(database: Database, user: str, lifetime: timedelta) -> str:
-    return f"next-auth.session-token={SessionRepository(database).create(user, lifetime, datetime.now(UTC))}"
+def _session_cookie(database: Database, settings: Settings, user: str, lifetime: timedelta) -> str:
+    token = SessionRepository(database).create(user, lifetime, datetime.now(UTC))
+    return f"{settings.nextauth_cookie or WRITTEN_NAME}={token}"
 
 
 def _load_demo(database: Database, settings: Settings) -> None:
@@ -194,7 +197,7 @@ def _load_demo(database: Database, settings: Settings) -> None:
     for _, faults in import_lines(lines, _content(database, settings)):
         for fault in faults:
             raise click.ClickException(f"demo data: {fault}")
-    cookie = _session_cookie(database, "alice", DEMO_SESSION)
+    cookie = _session_cookie(database, settings, "alice", DEMO_SESSION)
     click.echo(f"Open http://{settings.bind}/ in a browser, or try, in another terminal:\n")
     for target, kind, vote in (
         ("q_123", "question", "up"),
@@ -207,6 +210,23 @@ def _load_demo(database: Database, settings: Settings) -> None:
             f" -H 'Cookie: {cookie}' -d '{body}'"
         )
     click.echo("")
+
+
+def _watch(batches: Iterator[tuple[int, list[str]]]) -> None:
+    """Show how an import goes on.
+
+    :raises click.ClickException: some lines were bad.
+    """
+    faults = done = 0
+    for done, bad in batches:
+        for fault in bad:
+            _progress("")
+            click.echo(fault, err=True)
+        faults += len(bad)
+        _progress(f"{done} lines")
+    _progress("")
+    if faults:
+        raise click.ClickException(f"{faults} of {done} lines are bad; the others are imported")
 
 
 def _progress(text: str) -> None:

@@ -1,13 +1,16 @@
-"""Read NDJSON lines into records: targets, users and people, as ``CONTRACTS.md`` section 5 has them."""
+"""Read NDJSON lines into records: targets, users and people, as ``CONTRACTS.md`` section 5 has them, and tokens."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from likes_api.identity.bearer import Scope
 from likes_api.repository.content import Record
+from likes_api.repository.tokens import TokenRecord
 
 BATCH_LINES = 500
 # A line may hold a million voters: so many bytes are enough for a batch, or one line that is longer.
@@ -21,10 +24,13 @@ _ID = validate.Length(min=1, max=255)
 _NO_NUL = validate.ContainsNoneOf("\0")
 
 
-class Store(Protocol):
+R = TypeVar("R")
+
+
+class Store(Protocol[R]):
     """Where records go."""
 
-    def put(self, records: list[Record]) -> dict[int, str]:
+    def put(self, records: list[R]) -> dict[int, str]:
         """Write records; return the reason for each that was refused, by index."""
 
 
@@ -37,20 +43,31 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
         yield line
 
 
-def import_lines(lines: Iterable[bytes], store: Store) -> Iterator[tuple[int, list[str]]]:
-    """Import lines in batches.
+def import_lines(lines: Iterable[bytes], store: Store[Record]) -> Iterator[tuple[int, list[str]]]:
+    """Import targets, users and people in batches.
 
     :returns: after each batch how many lines are done, and ``line N: reason`` for each bad one of the batch.
     """
+    return _import(lines, store, _record)
+
+
+def import_tokens(lines: Iterable[bytes], store: Store[TokenRecord]) -> Iterator[tuple[int, list[str]]]:
+    """Import bearer tokens, of which only the hash is known, as :func:`import_lines` does."""
+    return _import(lines, store, _token)
+
+
+def _import(
+    lines: Iterable[bytes], store: Store[R], load: Callable[[dict[str, Any]], R]
+) -> Iterator[tuple[int, list[str]]]:
     for batch in _batches(enumerate(lines, start=1)):
-        records: list[Record] = []
+        records: list[R] = []
         numbers: list[int] = []
         faults: dict[int, str] = {}
         for number, line in batch:
             if not line.strip():
                 continue
             try:
-                records.append(_record(line))
+                records.append(_read(line, load))
                 numbers.append(number)
             except ValueError as error:
                 faults[number] = str(error)
@@ -146,7 +163,30 @@ _SCHEMAS: dict[str, Schema] = {
 }
 
 
-def _record(line: bytes) -> Record:
+class _TokenLine(Schema):
+    class Meta:
+        unknown = RAISE
+
+    hash = fields.String(
+        required=True, validate=validate.Regexp(r"[0-9a-f]{64}\Z", error="Not a SHA-256 in lower-case hex digits.")
+    )
+    person = fields.String(required=True, validate=[_ID, _NO_NUL])
+    scopes = fields.List(
+        fields.String(validate=validate.OneOf([scope.value for scope in Scope])),
+        required=True,
+        validate=validate.Length(min=1),
+    )
+    expires = fields.AwareDateTime(
+        format="iso",
+        required=True,
+        validate=validate.Range(datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)),
+    )
+
+
+_TOKEN = _TokenLine()
+
+
+def _read(line: bytes, load: Callable[[dict[str, Any]], R]) -> R:
     """Read one line.
 
     :raises ValueError: what is wrong with it, for the operator.
@@ -155,16 +195,20 @@ def _record(line: bytes) -> Record:
         values = _parse(line)
         if not isinstance(values, dict):
             raise ValueError("not a JSON object")
-        kind = values.pop("kind", None)
-        if not isinstance(kind, str) or kind not in _SCHEMAS:
-            raise ValueError(f"kind is none of {', '.join(_SCHEMAS)}")
-        given = _SCHEMAS[kind].load(values)
+        return load(values)
     except ValidationError as error:
         raise ValueError("; ".join(f"{name}: {fault}" for name, fault in error.normalized_messages().items())) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except OverflowError:
         raise ValueError("a number is too large") from None
+
+
+def _record(values: dict[str, Any]) -> Record:
+    kind = values.pop("kind", None)
+    if not isinstance(kind, str) or kind not in _SCHEMAS:
+        raise ValueError(f"kind is none of {', '.join(_SCHEMAS)}")
+    given = _SCHEMAS[kind].load(values)
     return Record(
         kind,
         given.pop("id"),
@@ -172,6 +216,11 @@ def _record(line: bytes) -> Record:
         disliked_by=given.pop("disliked_by", ()),
         fields=given,
     )
+
+
+def _token(values: dict[str, Any]) -> TokenRecord:
+    given = _TOKEN.load(values)
+    return TokenRecord(given["hash"], given["person"], given["scopes"], given["expires"])
 
 
 def _parse(line: bytes) -> Any:

@@ -18,13 +18,13 @@ from likes_api.http.errors import Refused
 from likes_api.http.headers import protect_page
 from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.identity.cookies import WRITTEN_NAME
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetKind
 from likes_api.widget.routes import SCRIPT_PATH
 
 SESSION: Final = timedelta(days=1)
-DEFAULT_COOKIE: Final = "next-auth.session-token"
 ASSETS: Final = {
     "demo.css": Asset.of("likes_api.demo", "demo.css", "text/css"),
     "demo.js": Asset.of("likes_api.demo", "demo.js", "text/javascript"),
@@ -96,7 +96,7 @@ def create_blueprint(
     :param cookie_name: the session cookie's name where the host application gave it its own.
     """
     blueprint = Blueprint("demo", __name__, template_folder="templates")
-    page = Page(items, votes, authenticator, cookie_name or DEFAULT_COOKIE)
+    page = Page(items, votes, authenticator, cookie_name or WRITTEN_NAME)
 
     @blueprint.get("/")
     def home() -> Response:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+# What we write in, where the application did not give its session cookie another name: any of the four is read.
+WRITTEN_NAME = "next-auth.session-token"
 # v5 first: an application that moved from v4 leaves stale v4 cookies in its users' browsers.
-_DEFAULT_NAMES = ("authjs.session-token", "next-auth.session-token")
+_DEFAULT_NAMES = ("authjs.session-token", WRITTEN_NAME)
 _SECURE_PREFIX = "__Secure-"
 
 _MAX_CHUNKS = 16

@@ -7,10 +7,14 @@ used, and what is instead: ``docs/decisions/0005``.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import generate_csrf, validate_csrf
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+
+from likes_api.identity.nextauth import CLOCK_TOLERANCE
 
 COOKIE = "likes_csrf"
 HEADER = "X-CSRF-TOKEN"
@@ -21,7 +25,25 @@ class CsrfMismatch(Exception):
     """The token is missing, wrong, expired, or another visitor's."""
 
 
+class _Signer(TimestampSigner):
+    """Verify what a machine whose clock is a little ahead has signed, too; itsdangerous refuses one second."""
+
+    def unsign(self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False) -> Any:
+        value, signed = super().unsign(signed_value, return_timestamp=True)
+        age = self.get_timestamp() - int(signed.timestamp())
+        if max_age is not None and not -CLOCK_TOLERANCE <= age <= max_age:
+            raise SignatureExpired(f"signature age {age}", payload=value, date_signed=signed)
+        return (value, signed) if return_timestamp else value
+
+
 class _CookieInterface(SecureCookieSessionInterface):
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return Flask's own serializer, with our tolerance."""
+        serializer = super().get_signing_serializer(app)
+        if serializer is not None:
+            serializer.signer = _Signer
+        return serializer
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Read the cookie, where there is one; Flask would set up signatures for every request without one, too."""
         return super().open_session(app, request) if COOKIE in request.cookies else self.session_class()
@@ -33,13 +55,16 @@ class _CookieInterface(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Keep the cookie to https where it was given over https; ``LIKES_TRUSTED_PROXIES`` tell of that, if any."""
-        return request.is_secure
+        # SameSite=None is taken together with Secure only (RFC 6265bis, section 5.7).
+        return request.is_secure or app.config["SESSION_COOKIE_SAMESITE"] == "None"
 
 
-def register(app: Flask, secrets: Sequence[str]) -> None:
+def register(app: Flask, secrets: Sequence[str], *, cross_site: bool = False) -> None:
     """Set up tokens and their cookie.
 
     :param secrets: the first one signs, all verify, so that a secret can be replaced without refusing anybody.
+    :param cross_site: let pages of other sites send the cookie, each its own one (CHIPS, "Cookies Having Independent
+        Partitioned State"). Which of them may vote, ``Origin`` and the token decide as before.
     """
     first, *fallbacks = secrets
     app.session_interface = _CookieInterface()
@@ -48,10 +73,12 @@ def register(app: Flask, secrets: Sequence[str]) -> None:
         "SECRET_KEY_FALLBACKS": fallbacks,
         # Flask-WTF knows no fallbacks, but hands what it is given to itsdangerous, which signs with the last of a list.
         "WTF_CSRF_SECRET_KEY": [*reversed(fallbacks), first],
-        "WTF_CSRF_TIME_LIMIT": int(LIFETIME.total_seconds()),
+        # Flask-WTF has no tolerance for clocks: the age is checked by our signer.
+        "WTF_CSRF_TIME_LIMIT": None,
         "SESSION_COOKIE_NAME": COOKIE,
         "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SAMESITE": "None" if cross_site else "Lax",
+        "SESSION_COOKIE_PARTITIONED": cross_site,
     }
 
 
@@ -67,7 +94,14 @@ def check(token: str | None = None) -> None:
     :param token: a form's; by default the one in the current request's header.
     :raises CsrfMismatch:
     """
+    given = request.headers.get(HEADER) if token is None else token
     try:
-        validate_csrf(request.headers.get(HEADER) if token is None else token)
-    except ValueError:  # wtforms.ValidationError
+        validate_csrf(given)
+        _aged_tokens().loads(given or "", max_age=int(LIFETIME.total_seconds()))
+    except (ValueError, BadSignature):  # wtforms.ValidationError is a ValueError
         raise CsrfMismatch from None
+
+
+def _aged_tokens() -> URLSafeTimedSerializer:
+    """Return the serializer that Flask-WTF makes its tokens with, which knows our tolerance."""
+    return URLSafeTimedSerializer(current_app.config["WTF_CSRF_SECRET_KEY"], salt="wtf-csrf-token", signer=_Signer)

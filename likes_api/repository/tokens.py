@@ -6,10 +6,12 @@ chooses tokens, not hashes: to learn from the time one would have to find a prei
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+
+from pymongo import ReplaceOne
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
@@ -23,6 +25,16 @@ class Grant:
 
     person: str
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A token that somebody else made, as it is kept here; ``hash`` is its SHA-256 in hex."""
+
+    hash: str
+    person: str
+    scopes: Collection[str]
+    expires: datetime
 
 
 class UnknownPerson(Exception):
@@ -71,14 +83,40 @@ class TokenRepository:
         if self._people.find_one({"_id": person}, {"_id": 1}) is None:
             raise UnknownPerson(f"There is no person {person!r}.")
         token = secrets.token_hex(_TOKEN_BYTES)
-        self._tokens.insert_one(
-            {"_id": _digest(token), "person": person, "scopes": sorted(set(scopes)), "expiresAt": now + lifetime}
-        )
+        self._tokens.insert_one(_document(TokenRecord(_digest(token), person, scopes, now + lifetime)))
         return token
+
+    def put(self, records: Sequence[TokenRecord]) -> dict[int, str]:
+        """Write tokens that others made, in two round trips; one that is here already is replaced.
+
+        :returns: the reason for each that was refused, by its index in ``records``.
+        """
+        people = self._people.find({"_id": {"$in": list({record.person for record in records})}}, {"_id": 1})
+        known = {person["_id"] for person in people}
+        refused = {
+            index: str(UnknownPerson(f"There is no person {record.person!r}."))
+            for index, record in enumerate(records)
+            if record.person not in known
+        }
+        writes = [
+            ReplaceOne({"_id": each.hash}, _document(each), upsert=True) for each in records if each.person in known
+        ]
+        if writes:
+            self._tokens.bulk_write(writes)
+        return refused
 
     def revoke(self, token: str) -> bool:
         """Make a token invalid from now on; tell whether there was one."""
         return self._tokens.delete_one({"_id": _digest(token)}).deleted_count == 1
+
+
+def _document(record: TokenRecord) -> Document:
+    return {
+        "_id": record.hash,
+        "person": record.person,
+        "scopes": sorted(set(record.scopes)),
+        "expiresAt": record.expires,
+    }
 
 
 def _digest(token: str) -> str:

@@ -17,8 +17,9 @@ from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.sessions import SessionRepository
 from tests.support.commands import CountedCommands
+from tests.support.qa_votes import session_of
 from tests.support.settings import SECRET_KEY, settings
-from tests.support.simple_likes import Visitor
+from tests.support.simple_likes import PREFIX, Visitor
 
 ENTRIES = [
     {"_id": "plain", "title": "Untouched"},
@@ -195,6 +196,27 @@ def test_status_is_400_when_no_valid_id_is_left(app: Flask, query: str) -> None:
 )
 def test_status_trims_blanks_and_skips_empty_and_invalid_ids(app: Flask, database: Database, query: str) -> None:
     assert list(Visitor(app).get(f"status?ids={query}").get_json()) == ["plain", "boosted"]
+
+
+# -- A page that another server writes
+
+
+def test_toggle_counts_when_the_hosts_server_fetched_the_token_and_passed_its_cookie_on(
+    app: Flask, database: Database
+) -> None:
+    """As README says, for pages whose script knows no 419."""
+    host = app.test_client(use_cookies=False)
+    fetched = host.get(f"{PREFIX}/csrf-token", headers={"Cookie": session_of("ada")})
+    cookie = fetched.headers["Set-Cookie"].partition(";")[0]
+    headers = {
+        "Cookie": f"{session_of('ada')}; {cookie}",
+        "X-CSRF-TOKEN": fetched.get_json()["csrf_token"],
+        "Content-Type": "application/json",
+    }
+    toggled = app.test_client(use_cookies=False).post(f"{PREFIX}/plain/toggle", headers=headers)
+    assert (toggled.status_code, toggled.get_json()) == (200, {"likes_count": 1, "user_has_liked": True})
+    again = host.get(f"{PREFIX}/csrf-token", headers={"Cookie": headers["Cookie"]})
+    assert "Set-Cookie" not in again.headers
 
 
 # -- Order of checks

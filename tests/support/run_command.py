@@ -19,12 +19,12 @@ WAIT_SECONDS = 30
 
 @contextmanager
 def running_demo(
-    data_directory: Path, *, command: Path = COMMAND, current_directory: Path | None = None
+    data_directory: Path, *, command: Path = COMMAND, current_directory: Path | None = None, **variables: str
 ) -> Iterator[list[str]]:
     """Run the command until it serves; give the curl lines that it printed; press Ctrl-C in the end."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LIKES_")}
-    environment |= {"LIKES_DATA_DIR": str(data_directory), "LIKES_BIND": f"127.0.0.1:{port}"}
+    environment |= {"LIKES_DATA_DIR": str(data_directory), "LIKES_BIND": f"127.0.0.1:{port}", **variables}
     with subprocess.Popen(
         [command, "run", "--demo"],
         cwd=current_directory,

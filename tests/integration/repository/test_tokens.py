@@ -1,14 +1,17 @@
 """Bearer tokens on a real server: what is kept, how long they last, and the commands that make and revoke them."""
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from harness.documents import emptied_afterwards, snapshot
+from likes_api.app import create_app
 from likes_api.cli import main
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.identity.bearer import Scope
@@ -170,3 +173,87 @@ def test_command_makes_no_token_when_an_argument_is_bad(
     assert refused.exit_code in {1, 2}
     assert reason in refused.output
     assert database["likes_tokens"].count_documents({}) == 0
+
+
+# -- Tokens that others made
+
+
+def line_of(token: str, /, **changes: object) -> dict[str, object]:
+    digest = sha256(token.encode()).hexdigest()
+    usual = {"hash": digest, "person": "bob", "scopes": list(BOTH), "expires": "2126-11-21T12:00:00Z"}
+    return {name: value for name, value in (usual | changes).items() if value is not None}
+
+
+def imported(mongod: EmbeddedMongod, database: Database, tmp_path: Path, *lines: object) -> Result:
+    file = tmp_path / "tokens.ndjson"
+    file.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return command(mongod, database, "import", str(file))
+
+
+def test_imported_token_grants_what_its_line_says_until_it_expires(
+    mongod: EmbeddedMongod, database: Database, tmp_path: Path
+) -> None:
+    token, other = "a" * 64, "b" * 64
+    lines = line_of(token), line_of(other, scopes=["private:read"], expires="2126-11-21T14:00:00+02:00")
+    for _ in range(2):  # again changes nothing
+        assert imported(mongod, database, tmp_path, *lines).exit_code == 0
+        assert database["likes_tokens"].count_documents({}) == 2
+    tokens, end = TokenRepository(database), datetime(2126, 11, 21, 12, tzinfo=UTC)
+    for made, scopes in ((token, BOTH), (other, ["private:read"])):
+        assert tokens.grant_of(made, end - timedelta(seconds=1)) == Grant("bob", frozenset(scopes))
+        assert tokens.grant_of(made, end) is None
+    assert command(mongod, database, "revoke", other).exit_code == 0
+    assert token not in str(snapshot(database))
+    assert database["likes_tokens"].find_one() == {
+        "_id": sha256(token.encode()).hexdigest(),
+        "person": "bob",
+        "scopes": ["interactions", "public:read"],
+        "expiresAt": end,
+    }
+
+
+def test_imported_token_is_accepted_by_contract_3(mongod: EmbeddedMongod, database: Database, tmp_path: Path) -> None:
+    database["likes_posts"].insert_one({"_id": "p", "author": "bob", "public": True})
+    assert imported(mongod, database, tmp_path, line_of("c" * 64)).exit_code == 0
+    answer = (
+        create_app(settings(), database)
+        .test_client()
+        .post("/api/v1/posts/p/likes", headers={"Authorization": f"Bearer {'c' * 64}"})
+    )
+    assert answer.status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"hash": "A" * 64}, "hash: "),
+        ({"hash": "a" * 63}, "hash: "),
+        ({"hash": None}, "hash: "),
+        ({"hash": {"$ne": ""}}, "hash: "),
+        ({"person": "alan"}, "There is no person 'alan'."),
+        ({"person": ""}, "person: "),
+        ({"person": ["bob"]}, "person: "),
+        ({"scopes": []}, "scopes: "),
+        ({"scopes": ["admin"]}, "scopes: "),
+        ({"scopes": "public:read"}, "scopes: "),
+        ({"scopes": None}, "scopes: "),
+        ({"expires": "2126-11-21T12:00:00"}, "expires: "),
+        ({"expires": "tomorrow"}, "expires: "),
+        ({"expires": "0001-01-01T00:00:00+14:00"}, "expires: "),
+        ({"expires": 1e400}, "expires: "),
+        ({"expires": None}, "expires: "),
+        ({"token": "a" * 64}, "token: "),
+        ("[]", "not a JSON object"),
+        ("{", "Expecting"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_bad_token_line_is_reported_by_its_number_and_the_others_are_imported(
+    mongod: EmbeddedMongod, database: Database, tmp_path: Path, line: object, reason: str
+) -> None:
+    bad = line if isinstance(line, str) else line_of("x", **dict(line))  # type: ignore[call-overload]
+    result = imported(mongod, database, tmp_path, line_of("a" * 64), bad, "", line_of("b" * 64))
+    assert result.exit_code == 1
+    assert f"line 2: {reason}" in result.output
+    assert "1 of 4 lines are bad; the others are imported" in result.output
+    assert database["likes_tokens"].count_documents({}) == 2

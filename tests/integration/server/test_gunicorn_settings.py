@@ -1,8 +1,14 @@
 """Prove on a real gunicorn that bad settings are named all at once, and that no worker is started with them."""
 
+import json
 import subprocess
+from pathlib import Path
 
-from harness.server import COMMAND, ROOT, server_environment
+import requests
+
+from harness.server import COMMAND, ROOT, SECRET_KEY, server_environment, started_server
+from likes_api.embedded_mongod.server import EmbeddedMongod
+from tests.support.gunicorn import SECRET, environment, session
 
 
 def refused_start(**variables: str) -> str:
@@ -39,3 +45,30 @@ def test_gunicorn_names_what_is_missing_when_nothing_is_set() -> None:
     said = refused_start(LIKES_SECRET_KEY="")
     assert said.startswith("likes-api: bad settings\nLIKES_MONGODB_URI: Required")
     assert "LIKES_SECRET_KEY: Required" in refused_start(LIKES_MONGODB_URI="mongodb://db", LIKES_SECRET_KEY="")
+
+
+def test_gunicorn_serves_by_secrets_from_files_and_says_how_many_it_read(
+    mongod: EmbeddedMongod, tmp_path: Path
+) -> None:
+    files = {
+        "LIKES_MONGODB_URI": mongod.uri,
+        "LIKES_SECRET_KEY": f"{SECRET_KEY}, with a comma",
+        "LIKES_NEXTAUTH_SECRET": f"another secret\n{SECRET}\n",
+    }
+    given = environment(mongod.uri, "test_secret_files")
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        given |= {name: "", f"{name}_FILE": str(tmp_path / name)}
+    with started_server(given) as server:
+        answer = requests.post(
+            f"{server.url}/api/likes",
+            json={"targetId": "q_0", "targetType": "question"},
+            headers={"Cookie": f"next-auth.session-token={session()}"},
+            timeout=10,
+        )
+        said = Path(server.log).read_text()
+    assert answer.status_code == 404  # the session is valid; 401 without its secret
+    [line] = [json.loads(line) for line in said.splitlines() if "secrets" in line]
+    assert line["secrets"] == {"LIKES_SECRET_KEY": 1, "LIKES_NEXTAUTH_SECRET": 2}
+    assert 'comma"' not in said
+    assert SECRET not in said

@@ -52,6 +52,18 @@ def test_session_create_signs_in_to_the_running_server_when_it_is_called_beside_
         assert [each["upvotes"] for each in answers([curl, ours])] == [1, 2]
 
 
+def test_session_cookie_has_the_hosts_own_name_when_it_is_set(directory: Path) -> None:
+    """In the demo's curl lines, and as ``session create`` prints it."""
+    name = {"LIKES_NEXTAUTH_COOKIE": "my.session"}
+    with running_demo(directory, **name) as curls:
+        environment = os.environ | {"LIKES_DATA_DIR": str(directory)} | name
+        cookie = subprocess.check_output([COMMAND, "session", "create", "--user", "bob"], env=environment, text=True)
+        ours = re.sub(r"Cookie: [^']+", f"Cookie: {cookie.strip()}", curls[0])
+        assert cookie.startswith("my.session=")
+        assert all("Cookie: my.session=" in curl for curl in curls)
+        assert [each["upvotes"] for each in answers([curls[0], ours])] == [1, 2]
+
+
 def test_session_create_explains_itself_when_the_user_is_unknown(directory: Path) -> None:
     environment = os.environ | {"LIKES_DATA_DIR": str(directory)}
     run = subprocess.run(

@@ -12,9 +12,9 @@ from likes_api.identity import csrf
 OLD, NEW = "an old secret of 32 bytes or more", "a new secret of 32 bytes or more"
 
 
-def app_with(*secrets: str) -> Flask:
+def app_with(*secrets: str, cross_site: bool = False) -> Flask:
     app = Flask(__name__)
-    csrf.register(app, secrets)
+    csrf.register(app, secrets, cross_site=cross_site)
     app.add_url_rule("/issue", view_func=csrf.issue, endpoint="issue")
 
     @app.post("/check")
@@ -85,6 +85,37 @@ def test_token_mismatches_when_it_is_older_than_an_hour(client: FlaskClient, mon
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 3_610)
     assert check(client, token) == "mismatch"
     assert check(client, client.get("/issue").text) == "match"
+
+
+@pytest.mark.parametrize(("ahead", "outcome"), [(1, "match"), (5, "match"), (15, "match"), (17, "mismatch")])
+def test_token_and_cookie_match_when_the_clock_that_signed_them_is_a_few_seconds_ahead(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, ahead: int, outcome: str
+) -> None:
+    now = int(time.time())
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + ahead)
+    token = client.get("/issue").text
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now)
+    assert check(client, token) == outcome
+
+
+def test_cookie_stays_when_the_clock_that_signed_it_is_ahead(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(time.time())
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 2)
+    client.get("/issue")
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now)
+    again = client.get("/issue")
+    assert "Set-Cookie" not in again.headers
+    assert check(client, again.text) == "match"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_cookie_is_sent_from_pages_of_other_sites_when_that_is_wanted(scheme: str) -> None:
+    client = app_with(NEW, cross_site=True).test_client()
+    answer = client.get("/issue", base_url=f"{scheme}://likes.example")
+    assert answer.headers["Set-Cookie"].partition("; ")[2] == "Secure; HttpOnly; Path=/; SameSite=None; Partitioned"
+    assert check(client, answer.text, base_url="https://likes.example") == "match"
 
 
 @pytest.mark.parametrize(
