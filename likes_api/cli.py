@@ -101,19 +101,30 @@ def import_(file: BinaryIO) -> None:
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Mend what is found, while people vote.")
+@click.option(
+    "--delete-votes",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="With --repair: delete the votes that no target names, if they are as many as a run before has said.",
+)
 @_explained
-def verify(*, repair: bool) -> None:
+def verify(*, repair: bool, delete_votes: int | None) -> None:
     """Check the votes of every target; a line for each fault, exit code 1 if any is left."""
-    left = checked = 0
+    left = checked = kept = 0
     with open_database(Settings.from_environment()) as database:
-        for checked, fault, mended in verify_votes(database, repair=repair):
+        for checked, fault, mended in verify_votes(database, repair=repair, delete=delete_votes):
             if fault is None:
                 _progress(f"{checked} checked")
                 continue
             _progress("")
-            click.echo(f"{fault}{' (repaired)' if mended else ''}")
-            left += not mended
+            click.echo(f"{'warning: ' * fault.is_warning}{fault}{' (repaired)' * mended}")
+            left += not mended and not fault.is_warning
+            kept += 0 if mended else fault.votes
     _progress("")
+    if kept:
+        click.echo(
+            f"{kept} votes are named by no target: `verify --repair --delete-votes {kept}` deletes them", err=True
+        )
     click.echo(f"{checked} checked, {left} faults left", err=True)
     if left:
         raise SystemExit(1)

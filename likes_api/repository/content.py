@@ -7,6 +7,7 @@ they are, votes among them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from bson.errors import BSONError
 from pymongo import UpdateOne
@@ -17,6 +18,7 @@ from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW
 from likes_api.repository.votes.bulk_import import Bringer, MoveFailed, into_arrays
+from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, any_of, host_keys
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 
@@ -53,6 +55,7 @@ class ContentRepository:
         self._finder = TargetFinder(qa_id_field)
         self._overflow_at = {kind: qa_overflow_at if kind in HOST_OWNED else overflow_at for kind in TargetKind}
         self._bringer = Bringer(database, self._finder)
+        self._migration = Migration(database, self._finder)
 
     def put(self, records: Sequence[Record]) -> dict[int, str]:
         """Write records, one round trip for each kind among them, and one more where they bring votes along.
@@ -75,19 +78,24 @@ class ContentRepository:
     def _write(self, collection: str, records: Mapping[int, Record]) -> dict[int, str]:
         """Write records of one collection; where one spoils the whole command, each by itself."""
         indexes = list(records)
+        refused: dict[int, str] = {}
+        done: Mapping[str, Any]
         try:
             upserts = [self._upsert(each) for each in records.values()]
-            collections.get(self._database, collection).bulk_write(upserts, ordered=False)
+            done = collections.get(self._database, collection).bulk_write(upserts, ordered=False).bulk_api_result
         except BulkWriteError as error:
-            return {indexes[each["index"]]: _reason(each) for each in error.details["writeErrors"]}
+            done = error.details
+            refused = {indexes[each["index"]]: _reason(each) for each in done["writeErrors"]}
         except (BSONError, UnicodeError, OperationFailure) as error:
             if (reason := _unstorable(error)) is None:
                 raise
             if len(records) == 1:
                 return {indexes[0]: reason}
             each_by_itself = (self._write(collection, {index: records[index]}) for index in indexes)
-            return {index: why for refused in each_by_itself for index, why in refused.items()}
-        return {}
+            return {index: why for part in each_by_itself for index, why in part.items()}
+        if collection in COLLECTIONS.values() and done["upserted"]:
+            self._migration.discard_sets_of(collection, [each["_id"] for each in done["upserted"]])
+        return refused
 
     def _bring(self, records: Sequence[Record], indexes: list[int]) -> dict[int, str]:
         """Bring the votes of those whose document did not take them, because they are too many or moved."""

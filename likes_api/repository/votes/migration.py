@@ -15,6 +15,7 @@ need more: one whose process is killed holds its documents for a minute. See ``d
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,11 +26,13 @@ from pymongo.read_concern import ReadConcern
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
-from likes_api.mongodb.documents import Collection, Database, Document
+from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes import vote_documents
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
-from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
-from likes_api.repository.votes.vote_pipeline import NOW
+from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
+from likes_api.repository.votes.vote_fields import HALVES, array, count, normalized, voters
+from likes_api.repository.votes.vote_pipeline import NOW, OPEN_FIELDS
+from likes_api.repository.votes.vote_sets import OWN
 from likes_api.votes import Target, TargetNotFound, Vote
 
 # 400,000 voters, the most that a document holds, take 11 s to copy. A move that is older has lost its process.
@@ -55,32 +58,77 @@ class Migration:
         self._register = collections.get(database, collections.MOVED)
         self._indexed = False
 
+    def voters(self, target: Target) -> int:
+        """Count the voters in the arrays of a target's document; its counters may be higher.
+
+        :raises TargetNotFound: there is no such target.
+        """
+        size = {"$add": [{"$size": array(name)} for _, name, _ in HALVES]}
+        match = {"$match": self._finder.filter(target)}
+        pipeline: list[Document] = [match, {"$limit": 1}, {"$project": {"size": size}}]
+        targets = collections.get(self._database, COLLECTIONS[target.kind])
+        for found in targets.aggregate(pipeline, collation=SIMPLE):
+            return int(found["size"])
+        raise TargetNotFound(target)
+
     def move(self, target: Target) -> bool:
         """Move a target's votes; tell whether they are moved now. Another's move that is under way is left alone.
 
         :raises TargetNotFound: there is no such target.
         """
-        targets = collections.get(self._database, COLLECTIONS[target.kind])
-        found = targets.find_one(self._finder.filter(target), {f"{OVERFLOW}.form": 1})
+        collection = COLLECTIONS[target.kind]
+        targets = collections.get(self._database, collection)
+        found = targets.find_one(self._finder.filter(target), {f"{OVERFLOW}.form": 1}, collation=SIMPLE)
         if found is None:
             raise TargetNotFound(target)
-        if found.get(OVERFLOW, {}).get("form") == Form.MOVED:
+        state = found.get(OVERFLOW)
+        if isinstance(state, dict) and state.get("form") == Form.MOVED:
             return True
         if not self._indexed:
             collections.ensure_indexes(self._database, collections.VOTES)
             self._indexed = True
         id_ = ObjectId()
-        self._register.insert_one({"_id": id_, "collection": COLLECTIONS[target.kind], "target": found["_id"]})
-        move = _Move(targets, found["_id"], id_, self._votes)
+        self._register.insert_one({"_id": id_, "collection": collection, "target": found["_id"]})
+        move = _Move(self._database, collection, found["_id"], id_)
         moved = False
         try:
             with deadline(COPY_SECONDS):
                 moved = move.start() and move.finish()
+                if moved:
+                    self._mark(id_)
         except PyMongoError:
-            _logger.warning("a move failed", extra={"collection": targets.name}, exc_info=True)
+            _logger.warning("a move failed", extra={"collection": collection}, exc_info=True)
         if not moved:
             self.discard(id_)
         return moved
+
+    def restore(self, id_: ObjectId) -> bool:
+        """Name a set again in its target's document, which lost the name; return whether it is named now.
+
+        Votes that were cast in the document's arrays meanwhile come to the set; the later vote of a voter stands.
+        """
+        entry = self._register.find_one({"_id": id_})
+        if entry is None:
+            return False
+        # The document shows what these have changed, so they are not to be added once more.
+        closed = {"$unset": dict.fromkeys(OPEN_FIELDS, "")}
+        self._votes.update_many({"open": True, "_id.t": id_}, closed)
+        move = _Move(self._database, entry["collection"], entry["target"], id_)
+        move.take_earlier_back()
+        if move.start() and move.finish():
+            self._mark(id_)
+            return True
+        move.give_up()
+        return False
+
+    def _mark(self, id_: ObjectId) -> None:
+        """Note that these are votes; a set without the mark may be the copy of a move that was cut off."""
+        self._register.update_one({"_id": id_}, {"$set": {"moved": True}})
+
+    def discard_sets_of(self, collection: str, keys: list[Any]) -> None:
+        """Delete the sets of documents that were there before those that have just been made."""
+        for entry in self._register.find({"collection": collection, "target": {"$in": keys}}):
+            self.discard(entry["_id"])
 
     def discard(self, id_: ObjectId) -> bool:
         """Give up a move, and delete its set of votes, unless they are a target's votes; tell whether it is gone."""
@@ -89,8 +137,8 @@ class Migration:
             targets = collections.get(self._database, entry["collection"])
             own = {"_id": entry["target"], f"{OVERFLOW}.id": id_}
             # Whatever became of the last step of the move: after this it cannot be taken any more.
-            targets.update_one(own | {f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}}, {"$unset": {OVERFLOW: ""}})
-            if targets.find_one(own, {"_id": 1}) is not None:
+            _Move(self._database, entry["collection"], entry["target"], id_).give_up()
+            if targets.find_one(own, {"_id": 1}, collation=SIMPLE) is not None:
                 return False
         self._votes.delete_many({"_id.t": id_})
         self._register.delete_one({"_id": id_})
@@ -100,23 +148,46 @@ class Migration:
 class _Move:
     """One attempt. The document and the set of votes are named by ``id_``, which no other attempt has."""
 
-    def __init__(self, targets: Collection, key: Any, id_: ObjectId, votes: Collection) -> None:
+    def __init__(self, database: Database, collection: str, key: Any, id_: ObjectId) -> None:
+        targets = collections.get(database, collection)
         self._targets = targets.with_options(write_concern=WriteConcern("majority"))
         # What is copied must not be rolled back by a fail-over, and the steps have to see each other.
         self._targets_majority = targets.with_options(read_concern=ReadConcern("majority"))
-        self._key, self._id, self._votes = key, id_, votes
+        self._key, self._id, self._votes = key, id_, vote_documents.votes_of(database)
+        self._exact = collection in OWN
+
+    def give_up(self) -> None:
+        """Leave the votes in the arrays, unless they are moved."""
+        unmoved = {"_id": self._key, f"{OVERFLOW}.id": self._id, f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}}
+        self._targets.update_one(unmoved, {"$unset": {OVERFLOW: ""}}, collation=SIMPLE)
+
+    def take_earlier_back(self) -> None:
+        """Leave those who voted in the arrays, though the set has a vote of theirs, one vote: that in the arrays."""
+        unnamed: Document = {"_id": self._key, OVERFLOW: {"$exists": False}}
+        names = {name: {"$map": {"input": voters(name), "in": "$$this"}} for _, name, _ in HALVES}
+        for found in self._targets.aggregate([{"$match": unnamed}, {"$project": names}], collation=SIMPLE):
+            ids = [vote_documents.key(self._id, voter) for _, name, _ in HALVES for voter in found[name]]
+            earlier = list(self._votes.find({"_id": {"$in": ids}}, {"vote": 1}))
+            fields: Document = {}
+            for vote, name, counter in HALVES:
+                counted = sum(each.get("vote") == vote for each in earlier)
+                fields[counter] = {"$max": [{"$subtract": [count(counter), counted]}, {"$size": array(name)}]}
+            self._targets.update_one(unnamed, [{"$set": fields}], collation=SIMPLE)
+            self._votes.delete_many({"_id": {"$in": [each["_id"] for each in earlier]}})
 
     def start(self) -> bool:
-        """Begin, unless somebody else is at it or has done it."""
+        """Begin, unless somebody else is at it or has done it; with the arrays in the documented form."""
         stale = {"$lt": [f"${OVERFLOW}.since", {"$subtract": ["$$NOW", int(STALE.total_seconds() * 1000)]}]}
         free = [{OVERFLOW: {"$exists": False}}, {f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}, "$expr": stale}]
-        return self._step({"_id": self._key, "$or": free}, Form.COPYING, {"touched": []})
+        fields = normalized(exact=self._exact)
+        filter_ = {"_id": self._key, "$or": free}
+        return self._step(filter_, Form.COPYING, {"touched": []}, fields, first=[{"$unset": [OVERFLOW]}])
 
     def finish(self) -> bool:
         """Copy, seal, copy what is left, and switch; tell whether nobody broke the seal."""
-        for vote, array in _ARRAYS:
+        for vote, name in _ARRAYS:
             self._copy(
-                {"voter": f"${array}"},
+                {"voter": f"${name}"},
                 {"$unwind": {"path": "$voter", "includeArrayIndex": "place"}},
                 {"vote": {"$literal": vote.value}, "place": "$place"},
             )
@@ -130,11 +201,10 @@ class _Move:
         if not self._step(self._own(Form.COPYING), Form.SEALED):
             return False
         self._copy_noted(done)
-        fields: Document = {array: [] for _, array in _ARRAYS}
-        for counter, array in (("upvotes", "likedBy"), ("downvotes", "dislikedBy")):
+        fields: Document = {name: [] for _, name in _ARRAYS}
+        for _, name, counter in HALVES:
             # A surplus stays. A counter that is lower than its array is a fault, which ends here.
-            voters = {"$size": {"$ifNull": [f"${array}", []]}}
-            fields[counter] = {"$max": [{"$ifNull": [f"${counter}", 0]}, voters]}
+            fields[counter] = {"$max": [count(counter), {"$size": array(name)}]}
         ahead = {"touched": "$$REMOVE", "up": 0, "down": 0, "rev": 0}
         if not self._step(self._own(Form.SEALED), Form.MOVED, ahead, fields):
             return False
@@ -146,14 +216,21 @@ class _Move:
         return {"_id": self._key, f"{OVERFLOW}.id": self._id, f"{OVERFLOW}.form": form.value}
 
     def _step(
-        self, filter_: Document, form: Form, more: Document | None = None, fields: Document | None = None
+        self,
+        filter_: Document,
+        form: Form,
+        more: Document | None = None,
+        fields: Document | None = None,
+        first: Sequence[Document] = (),
     ) -> bool:
         state = {"id": self._id, "form": form.value, "since": "$$NOW"} | (more or {})
-        return self._targets.update_one(filter_, [{"$set": {OVERFLOW: state} | (fields or {})}]).matched_count == 1
+        stages = [*first, {"$set": {OVERFLOW: state} | (fields or {})}]
+        return self._targets.update_one(filter_, stages, collation=SIMPLE).matched_count == 1
 
     def _noted(self) -> int:
         size = {"$size": {"$ifNull": [f"${OVERFLOW}.touched", []]}}
-        found = self._targets_majority.aggregate([{"$match": self._own(Form.COPYING)}, {"$project": {"size": size}}])
+        pipeline = [{"$match": self._own(Form.COPYING)}, {"$project": {"size": size}}]
+        found = self._targets_majority.aggregate(pipeline, collation=SIMPLE)
         return sum(each["size"] for each in found)
 
     def _copy_noted(self, begin: int) -> None:
@@ -162,7 +239,7 @@ class _Move:
         Who has no vote any more gets a document without one, because ``$merge`` cannot delete.
         """
         noted = {"$slice": [f"${OVERFLOW}.touched", begin, _MANY]}
-        arrays = {vote.value: {"$ifNull": [f"${array}", []]} for vote, array in _ARRAYS}
+        arrays = {vote.value: array(name) for vote, name in _ARRAYS}
         vote: Any = "$$REMOVE"
         place: Any = "$$REMOVE"
         for each, _ in _ARRAYS:
@@ -182,4 +259,5 @@ class _Move:
             {"$project": {"_id": {"t": {"$literal": self._id}, "v": "$voter"}, **write}},
             {"$merge": {"into": self._votes.name, "whenMatched": "replace", "whenNotMatched": "insert"}},
         ]
-        self._targets_majority.aggregate(pipeline).close()
+        # With the collation of `likes_votes`: $merge takes no other.
+        self._targets_majority.aggregate(pipeline, collation=SIMPLE).close()

@@ -1,7 +1,7 @@
 """Look for votes that break the invariant of ``CONTRACTS.md``, in both forms, while people vote.
 
-The server does the counting; what comes here is a line of numbers for each target, one at a time. What a repair does is
-in ``repair.py``.
+The server does the counting, whatever types a host has put into the fields; what comes here is a line of numbers for
+each target, one at a time. What a repair does is in ``repair.py``.
 """
 
 from collections.abc import Iterator
@@ -10,29 +10,45 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from bson import ObjectId
-from pymongo.read_concern import ReadConcern
+from bson import CodecOptions, ObjectId
+from bson.codec_options import DatetimeConversion
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
 from likes_api.repository.votes.migration import STALE
-from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED
+from likes_api.repository.votes.summary import count_moved, summary
+from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE
 from likes_api.repository.votes.vote_documents import votes_of
+from likes_api.repository.votes.vote_fields import HALVES
+from likes_api.repository.votes.vote_sets import SetState, state_of
 from likes_api.votes import TargetKind, Vote
 
-HALVES = ((Vote.UP, "likedBy", "upvotes"), (Vote.DOWN, "dislikedBy", "downvotes"))
+# From here on a document is worth a warning: at about 400,000 voters its 16 MB are full.
+MANY_VOTERS = 10_000
+# An id of a host's may be a date that Python has no value for, or text that is not valid.
+_ANY_ID: CodecOptions[Document] = CodecOptions(
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    unicode_decode_error_handler="backslashreplace",
+)
 
 
 class FaultKind(StrEnum):
     """What can be wrong with a target's votes."""
 
+    ELEMENTS = "an array holds something else than voters"
     TWICE = "a voter stands twice"
     BOTH = "a voter stands in both arrays"
     COUNTER = "a counter disagrees with the votes"
+    OVERFLOW = "likesOverflow is not what this application writes"
     HALF_MOVED = "the votes are moved by half"
     NO_VOTE = "a vote is neither up nor down"
+    UNNAMED = "a target does not name its votes"
+    LEFT = "votes of an earlier document, or of a move that was cut off"
     NO_TARGET = "votes without a target"
+    DOUBTFUL = "votes of an earlier document of this id, or of one whose counters were set"
+    LARGE = "many voters in one document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,7 @@ class Fault:
 
     :param id: the set of votes of a moved target.
     :param half: which votes are concerned.
+    :param votes: how many votes a repair would delete, which it does only when told that number.
     """
 
     kind: FaultKind
@@ -49,9 +66,17 @@ class Fault:
     what: str
     id: ObjectId | None = None
     half: Vote | None = None
+    votes: int = 0
 
     def __str__(self) -> str:
-        return f"{self.collection} {self.key}: {self.what}"
+        # An id is a host's, and may hold line breaks and what else terminals obey.
+        line = f"{self.collection} {self.key}: {self.what}"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether no target's votes are wrong."""
+        return self.kind in (FaultKind.LARGE, FaultKind.DOUBTFUL)
 
 
 class Verifier:
@@ -64,52 +89,53 @@ class Verifier:
 
     def check(self) -> Iterator[list[Fault]]:
         """Check everything: gives for each target, and each set of votes, what is wrong with it."""
-        for kind, collection in COLLECTIONS.items():
-            for row in self._targets(collection).aggregate([{"$project": _summary()}]):
-                yield self.check_target(kind, row)
+        # Sets first: a document that does not name its set is recognised by a counter, which is a fault of its own.
         for entry in self._register.find():
-            yield self._check_entry(entry)
+            yield self.check_entry(entry)
+        for kind, collection in COLLECTIONS.items():
+            for row in self._targets(collection).aggregate([{"$replaceWith": summary()}], collation=SIMPLE):
+                yield self.check_target(kind, row)
         # The index makes this a look at each set, not at each vote.
         for row in self._votes.aggregate([{"$group": {"_id": "$_id.t"}}]):
             if self._register.find_one({"_id": row["_id"]}) is None and not self._is_named(row["_id"]):
-                what = "votes without a target"
-                yield [Fault(FaultKind.NO_TARGET, collections.VOTES, row["_id"], what, row["_id"])]
+                name, id_, what = collections.VOTES, row["_id"], "votes without a target"
+                yield [self._without_target(FaultKind.NO_TARGET, name, id_, id_, what)]
 
     def check_again(self, faults: list[Fault]) -> list[Fault]:
         """Check again the one target, or set of votes, in which the faults were found."""
         if not faults:
             return []
-        if faults[0].kind is FaultKind.NO_TARGET:
-            return [each for each in faults if self._votes.find_one({"_id.t": each.id}, {"_id": 1})]
-        kind = next(kind for kind, name in COLLECTIONS.items() if name == faults[0].collection)
-        pipeline = [{"$match": {"_id": faults[0].key}}, {"$project": _summary()}]
-        rows = self._targets(faults[0].collection).aggregate(pipeline)
-        return [each for row in rows for each in self.check_target(kind, row)]
+        first = faults[0]
+        left = []
+        if first.kind in (FaultKind.UNNAMED, FaultKind.LEFT):
+            left = [fault for entry in self._register.find({"_id": first.id}) for fault in self.check_entry(entry)]
+        if first.kind is not FaultKind.LEFT:
+            kind = next(kind for kind, name in COLLECTIONS.items() if name == first.collection)
+            pipeline = [{"$match": {"_id": {"$eq": first.key}}}, {"$replaceWith": summary()}]
+            for row in self._targets(first.collection).aggregate(pipeline, collation=SIMPLE):
+                left += self.check_target(kind, row)
+        return left
 
     def check_target(self, kind: TargetKind, row: Document) -> list[Fault]:
         """Judge the numbers of one document."""
-        collection, key = COLLECTIONS[kind], row["_id"]
-        state = row.get(OVERFLOW) or {}
-        if state.get("form") == Form.MOVED:
-            return self._check_moved(kind, row, state)
+        collection, key, id_ = COLLECTIONS[kind], row["_id"], row.get("id")
+        if row["strange"]:
+            return [Fault(FaultKind.OVERFLOW, collection, key, f"{OVERFLOW} is not what this application writes")]
         faults = []
-        for half, array, counter in HALVES:
-            if row[f"{array}_different"] < row[array]:
-                faults.append(Fault(FaultKind.TWICE, collection, key, f"a voter stands twice in {array}", half=half))
-            if _drifted(kind, row[counter], row[f"{array}_different"]):
-                what = f"{counter} is {row[counter]}, {array} holds {row[f'{array}_different']} voters"
-                faults.append(Fault(FaultKind.COUNTER, collection, key, what, half=half))
-        if row["both"]:
-            faults.append(Fault(FaultKind.BOTH, collection, key, f"{row['both']} voters stand in both arrays"))
-        if state and state.get("since", _past()) <= _past():
-            faults.append(Fault(FaultKind.HALF_MOVED, collection, key, "a move was cut off", id=state.get("id")))
-        return faults
+        for half, name, _ in HALVES:
+            if what := _strange_elements(name, row[name]):
+                faults.append(Fault(FaultKind.ELEMENTS, collection, key, what, id_, half))
+        if row.get("form") == Form.MOVED:
+            return faults or self._check_moved(kind, row)
+        if row["stale"]:
+            faults.append(Fault(FaultKind.HALF_MOVED, collection, key, "a move was cut off", id_))
+        return faults + _check_arrays(kind, row)
 
-    def _check_moved(self, kind: TargetKind, row: Document, state: Document) -> list[Fault]:
-        collection, key, id_ = COLLECTIONS[kind], row["_id"], state["id"]
+    def _check_moved(self, kind: TargetKind, row: Document) -> list[Fault]:
+        collection, key, id_ = COLLECTIONS[kind], row["_id"], row["id"]
         faults = []
-        if row["likedBy"] or row["dislikedBy"]:
-            what = f"the votes are moved, but the arrays hold {row['likedBy'] + row['dislikedBy']} voters"
+        if held := sum(row[name]["size"] for _, name, _ in HALVES):
+            what = f"the votes are moved, but the arrays hold {held} voters"
             faults.append(Fault(FaultKind.HALF_MOVED, collection, key, what, id_))
         if self._register.find_one({"_id": id_}) is None:
             faults.append(Fault(FaultKind.HALF_MOVED, collection, key, "the move is not in the register", id_))
@@ -120,81 +146,81 @@ class Verifier:
             what = f"{numbers.strange} votes are neither up nor down"
             faults.append(Fault(FaultKind.NO_VOTE, collection, key, what, id_))
         for half, _, counter in HALVES:
-            if _drifted(kind, numbers.total[half], numbers.votes[half]):
-                what = f"{counter} is {numbers.total[half]}, there are {numbers.votes[half]} votes"
-                faults.append(Fault(FaultKind.COUNTER, collection, key, what, id_, half))
+            shown = row[counter] if isinstance(row[counter], str) else numbers.total[half]
+            drifted = _drifted(kind, counter, shown, f"there are {numbers.votes[half]} votes", numbers.votes[half])
+            if drifted is not None:
+                faults.append(Fault(FaultKind.COUNTER, collection, key, drifted, id_, half))
         return faults
 
-    def _check_entry(self, entry: Document) -> list[Fault]:
-        named = {"_id": entry["target"], f"{OVERFLOW}.id": entry["_id"]}
-        if entry["_id"].generation_time > _past() or self._targets(entry["collection"]).find_one(named, {"_id": 1}):
+    def check_entry(self, entry: Document) -> list[Fault]:
+        """Judge a set of votes by the document that the register names."""
+        id_, collection, key = entry["_id"], entry["collection"], entry["target"]
+        if id_.generation_time > _past() and not entry.get("moved"):
             return []
-        what = "votes without a target, of one that is gone, or of a move that was cut off"
-        return [Fault(FaultKind.NO_TARGET, entry["collection"], entry["target"], what, entry["_id"])]
+        match state_of(self._database, entry):
+            case SetState.NAMED:
+                return []
+            case SetState.UNNAMED:
+                votes = self._votes.count_documents({"_id.t": id_, "vote": {"$ne": None}})
+                what = f"it does not name its {votes} votes, as if it had been written back without {OVERFLOW}"
+                return [Fault(FaultKind.UNNAMED, collection, key, what, id_)]
+            case SetState.LEFT:
+                what = "votes of an earlier document of this id, or of a move that was cut off"
+                return [Fault(FaultKind.LEFT, collection, key, what, id_)]
+            case SetState.DOUBTFUL:
+                what = "votes of an earlier document of this id; or its counters were set to what its arrays hold"
+                return [self._without_target(FaultKind.DOUBTFUL, collection, key, id_, what)]
+            case SetState.GONE:
+                return [self._without_target(FaultKind.NO_TARGET, collection, key, id_, "votes without a target")]
 
-    def _targets(self, collection: str) -> Collection:
-        return collections.get(self._database, collection)
+    def _without_target(self, kind: FaultKind, collection: str, key: Any, id_: ObjectId, what: str) -> Fault:
+        votes = self._votes.count_documents({"_id.t": id_})
+        return Fault(kind, collection, key, f"{votes} {what}", id_, votes=votes)
 
     def _is_named(self, id_: ObjectId) -> bool:
         # A scan; but it is asked for sets alone that are in no register, which is a fault whatever the answer.
         named = {f"{OVERFLOW}.id": id_}
         return any(self._targets(each).find_one(named, {"_id": 1}) for each in COLLECTIONS.values())
 
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """A moved target at one instant: the counts that are answered, the votes there are, and those that are neither."""
-
-    total: dict[Vote, int]
-    votes: dict[Vote, int]
-    strange: int
+    def _targets(self, collection: str) -> Collection:
+        return collections.get(self._database, collection, codec_options=_ANY_ID)
 
 
-def count_moved(database: Database, collection: str, key: Any, id_: ObjectId) -> Numbers | None:
-    """Count all votes of a moved target, on an index: 0.5 s for each million. ``None`` if it is gone."""
-    counter = {vote.value: {"$ifNull": [f"${name}", 0]} for vote, _, name in HALVES}
-    ahead = {vote.value: {"$subtract": [counter[vote.value], f"${OVERFLOW}.{vote.value}"]} for vote in Vote}
-    open_ = [
-        {"$match": {"open": True, "_id.t": id_}},
-        {"$group": {"_id": "total", **{vote.value: {"$sum": f"${vote.value}"} for vote in Vote}}},
-    ]
-    document = [{"$match": {"_id": key, f"{OVERFLOW}.id": id_}}, {"$project": {**ahead, "_id": "document"}}]
-    pipeline: list[Document] = [
-        {"$match": {"_id.t": id_}},
-        {"$group": {"_id": "$vote", "votes": {"$sum": 1}}},
-        {"$unionWith": {"coll": votes_of(database).name, "pipeline": open_}},
-        {"$unionWith": {"coll": collections.name_in(database, collection), "pipeline": document}},
-    ]
-    votes = votes_of(database).with_options(read_concern=ReadConcern("snapshot"))
-    total, held, strange, found = dict.fromkeys(Vote, 0), dict.fromkeys(Vote, 0), 0, False
-    for row in votes.aggregate(pipeline):
-        if "votes" not in row:
-            found = found or row["_id"] == "document"
-            for vote in Vote:
-                total[vote] += int(row[vote.value])
-        elif row["_id"] in list(Vote):
-            held[Vote(row["_id"])] = row["votes"]
-        elif row["_id"] is not None:
-            strange += row["votes"]
-    return Numbers(total, held, strange) if found else None
+def _check_arrays(kind: TargetKind, row: Document) -> list[Fault]:
+    collection, key = COLLECTIONS[kind], row["_id"]
+    faults = []
+    for half, name, counter in HALVES:
+        voters, different = row[name]["voters"], row[name]["different"]
+        if different < voters:
+            faults.append(Fault(FaultKind.TWICE, collection, key, f"a voter stands twice in {name}", half=half))
+        what = _drifted(kind, counter, row[counter], f"{name} holds {different} voters", different)
+        if what is not None:
+            faults.append(Fault(FaultKind.COUNTER, collection, key, what, half=half))
+    if row["both"]:
+        faults.append(Fault(FaultKind.BOTH, collection, key, f"{row['both']} voters stand in both arrays"))
+    total = sum(row[name]["size"] for _, name, _ in HALVES)
+    if total > MANY_VOTERS:
+        what = f"its arrays hold {total} voters, and its document ends at 16 MB"
+        faults.append(Fault(FaultKind.LARGE, collection, key, what))
+    return faults
 
 
-def _summary() -> Document:
-    fields: Document = {f"{OVERFLOW}.{name}": 1 for name in ("id", "form", "since")}
-    sets = {}
-    for _, array, counter in HALVES:
-        sets[array] = {"$cond": [{"$isArray": f"${array}"}, f"${array}", []]}
-        fields[array] = {"$size": sets[array]}
-        fields[f"{array}_different"] = {"$size": {"$setUnion": [sets[array], []]}}
-        fields[counter] = {"$cond": [{"$isNumber": f"${counter}"}, f"${counter}", 0]}
-    return fields | {"both": {"$size": {"$setIntersection": list(sets.values())}}}
+def _strange_elements(name: str, found: Document) -> str | None:
+    if found["type"] not in ("array", "missing", "null", "undefined"):
+        return f"{name} is no array ({found['type']})"
+    strange = found["size"] - found["strings"]
+    return f"{name} holds {strange} elements that are no strings" if strange else None
 
 
-def _drifted(kind: TargetKind, counter: int, voters: int) -> bool:
-    """Tell whether a counter is wrong: lower than its voters, or, but for a host's surplus, higher."""
-    return counter < voters or (kind not in HOST_OWNED and counter > voters)
+def _drifted(kind: TargetKind, counter: str, shown: int | str, held: str, voters: int) -> str | None:
+    """Say what is wrong with a counter: no number, lower than its voters or, but for a host's surplus, higher."""
+    if isinstance(shown, str):
+        return f"{counter} is no count ({shown}), {held}"
+    if shown < voters or (kind not in HOST_OWNED and shown > voters):
+        return f"{counter} is {shown}, {held}"
+    return None
 
 
 def _past() -> datetime:
-    """Tell the time at which a move began that must be over."""
+    """Return the time at which a move began that must be over."""
     return datetime.now(UTC) - 2 * STALE

@@ -29,6 +29,12 @@ def count(counter: str) -> Expression:
     return {"$cond": [is_count(counter), {"$toLong": f"${counter}"}, 0]}
 
 
+def is_integer(path: str) -> Expression:
+    """Whether a field of our own holds an integer that can be added to."""
+    value = f"${path}"
+    return {"$and": [{"$in": [{"$type": value}, ["int", "long"]]}, {"$lte": [{"$abs": value}, MAX_COUNT]}]}
+
+
 def array(name: str) -> Expression:
     """Read an array of voters as it is; what is none is empty."""
     return {"$cond": [{"$isArray": [f"${name}"]}, f"${name}", []]}

@@ -103,7 +103,11 @@ def test_line_is_named_and_the_others_are_imported_when_its_document_is_above_16
     (fault,) = imported(database, FIRST, json.dumps(bad).encode(), LAST)
     assert fault == "line 2: it takes more than the 16 MB that a document may hold"
     assert database["likes_entries"].distinct("_id") == ["first", "last"]
-    assert [database[name].count_documents({"_id": "bad"}) for name in ("questions", "posts", "users")] == [0, 0, 0]
+    assert [database[name].count_documents({"_id": "bad"}) for name in ("questions", "likes_posts", "users")] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_line_is_named_and_not_kept_in_memory_when_it_has_no_end(

@@ -25,8 +25,8 @@ OLD = datetime.now(UTC) - timedelta(minutes=5)
 SOUND = {"upvotes": 3, "downvotes": 1, "likedBy": ["ada", "bob", "carol"], "dislikedBy": ["dan"]}
 
 
-def lines(database: Database, *, repair: bool = False) -> list[tuple[str, bool]]:
-    return [(str(fault), mended) for _, fault, mended in verify_votes(database, repair=repair) if fault]
+def lines(database: Database, *, repair: bool = False, delete: int | None = None) -> list[tuple[str, bool]]:
+    return [(str(fault), mended) for _, fault, mended in verify_votes(database, repair=repair, delete=delete) if fault]
 
 
 def put(database: Database, target: Target = ENTRY, **changes: object) -> None:
@@ -142,21 +142,23 @@ def test_vote_is_deleted_when_it_is_neither_up_nor_down(database: Database) -> N
     assert database["likes_votes"].count_documents({}) == 4
 
 
-def test_votes_are_deleted_when_their_target_is_gone(database: Database) -> None:
+def test_votes_are_deleted_when_their_target_is_gone_and_their_number_is_given(database: Database) -> None:
     put(database)
     put(database, QUESTION)
     for target in (ENTRY, QUESTION):
         move(database, target)
-    old = ObjectId.from_datetime(OLD)
-    gone = set_of(database)
     database["likes_entries"].delete_one({})
-    # As if it had been moved some minutes ago.
-    database["likes_moved"].delete_one({"_id": gone})
-    database["likes_moved"].insert_one({"_id": old, "collection": "entries", "target": "e"})
-    database["likes_votes"].insert_many([{"_id": {"t": old, "v": str(number)}, "vote": "up"} for number in range(3)])
-    assert len(lines(database)) == 2
-    mended(database, QUESTION)
-    assert {each["_id"]["t"] for each in database["likes_votes"].find()} == {set_of(database, QUESTION)}
+    old, votes = ObjectId.from_datetime(OLD), database["likes_votes"]
+    votes.insert_many([{"_id": {"t": old, "v": str(number)}, "vote": "up"} for number in range(3)])
+    found = ["entries e: 4 votes without a target", f"votes {old}: 3 votes without a target"]
+    for delete in (None, 4, 6, 8):
+        assert lines(database, repair=True, delete=delete) == [(line, False) for line in found]
+        assert votes.count_documents({}) == 11
+    assert lines(database, delete=7) == [(line, False) for line in found]  # without --repair
+    assert lines(database, repair=True, delete=7) == [(line, True) for line in found]
+    assert lines(database) == []
+    assert {each["_id"]["t"] for each in votes.find()} == {set_of(database, QUESTION)}
+    assert database["likes_moved"].count_documents({}) == 1
 
 
 def test_votes_are_neither_lost_nor_doubled_when_cast_during_a_repair(database: Database) -> None:

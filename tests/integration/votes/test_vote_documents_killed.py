@@ -30,8 +30,8 @@ QUESTION = Target(TargetKind.QUESTION, "popular")
 VOTERS = [f"voter_{number:03}" for number in range(300)]
 LONGEST_SECONDS = 1.0
 # When nobody votes meanwhile: the document, the indexes, the register, the start, two copies, how many were noted, the
-# seal, the copy of those, the switch, those without a vote.
-MOVE_COMMANDS = 12
+# seal, the copy of those, the switch, the mark in the register, those without a vote.
+MOVE_COMMANDS = 13
 
 
 @pytest.fixture(scope="module")

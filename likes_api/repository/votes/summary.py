@@ -1,0 +1,101 @@
+"""A target's votes as numbers, worked out by the server, whatever types a host has put into the fields."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from pymongo.read_concern import ReadConcern
+
+from likes_api.mongodb import collections
+from likes_api.mongodb.capabilities import has_transactions
+from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes.migration import STALE
+from likes_api.repository.votes.targets import SIMPLE
+from likes_api.repository.votes.vote_documents import votes_of
+from likes_api.repository.votes.vote_fields import HALVES, array, count, is_count, is_integer, voters
+from likes_api.votes import Vote
+
+_NONE = ["missing", "null", "undefined"]
+_STATE = f"${OVERFLOW}"
+
+
+def summary() -> Document:
+    """Make the numbers that stand for a document, of a counter that is no count a word for what it is."""
+    fields: Document = {"_id": "$_id", "both": {"$size": {"$setIntersection": [voters(name) for _, name, _ in HALVES]}}}
+    for _, name, counter in HALVES:
+        strings = {"$filter": {"input": array(name), "cond": {"$eq": [{"$type": "$$this"}, "string"]}}}
+        fields[name] = {
+            "type": {"$type": f"${name}"},
+            "size": {"$size": array(name)},
+            "strings": {"$size": strings},
+            "voters": {"$size": voters(name)},
+            "different": {"$size": {"$setUnion": [voters(name), []]}},
+        }
+        absent = {"$in": [{"$type": f"${counter}"}, _NONE]}
+        word = {"$cond": [{"$isNumber": f"${counter}"}, {"$toString": f"${counter}"}, {"$type": f"${counter}"}]}
+        fields[counter] = {"$cond": [is_count(counter), {"$toLong": f"${counter}"}, {"$cond": [absent, 0, word]}]}
+    sound, form = is_ours(), f"{_STATE}.form"
+    past = {"$subtract": ["$$NOW", int(2 * STALE.total_seconds() * 1000)]}
+    return fields | {
+        "strange": {"$and": [{"$ne": [{"$type": _STATE}, "missing"]}, {"$not": [sound]}]},
+        "id": {"$cond": [sound, f"{_STATE}.id", "$$REMOVE"]},
+        "form": {"$cond": [sound, form, "$$REMOVE"]},
+        "stale": {"$and": [sound, {"$ne": [form, Form.MOVED.value]}, {"$lt": [f"{_STATE}.since", past]}]},
+    }
+
+
+def is_ours() -> Document:
+    """Whether ``likesOverflow`` is as this application writes it; a host may have written it back as JSON has it."""
+    integers = [is_integer(f"{OVERFLOW}.{each}") for each in ("up", "down", "rev")]
+    begun = {"$eq": [{"$type": f"{_STATE}.since"}, "date"]}
+    needed: dict[Form, list[Document]] = {
+        Form.MOVED: integers,
+        Form.COPYING: [begun, {"$isArray": [f"{_STATE}.touched"]}],
+        Form.SEALED: [begun],
+    }
+    forms = [{"$and": [{"$eq": [f"{_STATE}.form", form.value]}, *conditions]} for form, conditions in needed.items()]
+    types = [{"$eq": [{"$type": _STATE}, "object"]}, {"$eq": [{"$type": f"{_STATE}.id"}, "objectId"]}]
+    return {"$and": [*types, {"$or": forms}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A moved target at one instant: the counts that are answered, the votes there are, and those that are neither."""
+
+    total: dict[Vote, int]
+    votes: dict[Vote, int]
+    strange: int
+
+
+def count_moved(database: Database, collection: str, key: Any, id_: ObjectId) -> Numbers | None:
+    """Count all votes of a moved target, on an index: 0.5 s for each million. ``None`` if it is gone."""
+    ahead = {
+        vote.value: {"$subtract": [count(counter), {"$toLong": {"$ifNull": [f"${OVERFLOW}.{vote.value}", 0]}}]}
+        for vote, _, counter in HALVES
+    }
+    open_ = [
+        {"$match": {"open": True, "_id.t": id_}},
+        {"$group": {"_id": "total", **{vote.value: {"$sum": f"${vote.value}"} for vote in Vote}}},
+    ]
+    document = [{"$match": {"_id": {"$eq": key}, f"{OVERFLOW}.id": id_}}, {"$project": {**ahead, "_id": "document"}}]
+    pipeline: list[Document] = [
+        {"$match": {"_id.t": id_}},
+        {"$group": {"_id": "$vote", "votes": {"$sum": 1}}},
+        {"$unionWith": {"coll": votes_of(database).name, "pipeline": open_}},
+        {"$unionWith": {"coll": collections.name_in(database, collection), "pipeline": document}},
+    ]
+    votes = votes_of(database)
+    if has_transactions(database):
+        votes = votes.with_options(read_concern=ReadConcern("snapshot"))
+    total, held, strange, found = dict.fromkeys(Vote, 0), dict.fromkeys(Vote, 0), 0, False
+    for row in votes.aggregate(pipeline, collation=SIMPLE):
+        if "votes" not in row:
+            found = found or row["_id"] == "document"
+            for vote in Vote:
+                total[vote] += int(row[vote.value])
+        elif row["_id"] in list(Vote):
+            held[Vote(row["_id"])] = row["votes"]
+        elif row["_id"] is not None:
+            strange += row["votes"]
+    return Numbers(total, held, strange) if found else None
