@@ -5,7 +5,7 @@ RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
 FRAMEWORKS := tests/e2e/frameworks
 FRAMEWORKS_INSTALLED := $(FRAMEWORKS)/node_modules/.package-lock.json
-SOURCES := likes_api config wsgi.py tests harness bench faults
+SOURCES := likes_api config wsgi.py tests harness bench faults deploy
 
 .PHONY: run test unit check format bench faults system-run system-check system-test clean
 
@@ -24,6 +24,8 @@ check: system-check $(DEVELOPMENT)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/Containerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 	promtool check rules docs/operations/alerts.yml
 	promtool test rules docs/operations/alerts_test.yml
 	$(BIN)/python scripts/audit
@@ -48,7 +50,7 @@ system-run:
 system-check:
 	./scripts/system-packages prometheus
 system-test:
-	./scripts/system-packages libcurl4 curl chromium wrk redis-server nginx-light openssl prometheus
+	./scripts/system-packages libcurl4 curl chromium wrk redis-server nginx-light openssl prometheus bubblewrap
 	command -v npm >/dev/null || ./scripts/system-packages npm
 
 .venv/bin/python:

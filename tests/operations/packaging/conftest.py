@@ -9,24 +9,33 @@ from pathlib import Path
 
 import pytest
 
-from harness.server import ROOT
+from harness.server import ROOT, SECRET_KEY
 
-_SOURCE = ("likes_api", "config", "docs", "deploy")
+_FOLDERS = ("likes_api", "config", "docs", "deploy")
 _FILES = ("*.md", "*.py", "*.txt", "*.cfg", "*.toml")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel, built from a copy: setuptools leaves ``build/`` in the source, and takes what an earlier run left there.
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source tree, with a secret where an operator has one.
 
-    Without build isolation, which would ask the package index for setuptools.
+    A copy, for setuptools leaves ``build/`` in the source, and takes what an earlier run left there.
     """
     source = tmp_path_factory.mktemp("source")
-    for name in _SOURCE:
+    for name in _FOLDERS:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (path for pattern in _FILES for path in ROOT.glob(pattern)):
         shutil.copy(file, source)
+    (source / "deploy" / "secrets").mkdir(exist_ok=True)
+    (source / "deploy" / "secrets" / "likes_secret_key").write_text(SECRET_KEY)
+    (source / ".env").write_text(SECRET_KEY)
+    return source
+
+
+@pytest.fixture(scope="session")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, built without isolation, which would ask the package index for setuptools."""
     built = tmp_path_factory.mktemp("wheel")
     command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={built}", str(source)]
     subprocess.run(command, check=True, cwd=built)

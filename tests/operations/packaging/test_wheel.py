@@ -7,16 +7,17 @@ from pathlib import Path
 
 import requests
 
-from harness.server import ROOT
+from harness.server import ROOT, SECRET_KEY
 from tests.support.run_command import answers, running_demo
 
 # Django's usual names.
 SHADOWS = {"wsgi.py": "raise ImportError('not this one')", "config/__init__.py": "", "config/settings.py": ""}
 
 
-def test_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
+def test_wheel_holds_every_file_of_the_packages_and_no_secret_beside_them(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
+        assert not any(SECRET_KEY.encode() in archive.read(name) for name in packed)
     files = (path for package in ("likes_api", "config") for path in (ROOT / package).rglob("*") if path.is_file())
     sources = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
     assert sources <= packed
@@ -49,7 +50,7 @@ def test_demo_is_served_by_the_wheel_when_the_current_directory_has_modules_of_o
 def test_contract_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
     """Not those in which the database fails or clients are many: they test the code, which is the same."""
     for name in ("tests", "harness"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     shutil.copy(ROOT / "setup.cfg", tmp_path)
     python = installed / "python"
     where = subprocess.check_output(

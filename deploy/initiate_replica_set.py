@@ -1,0 +1,31 @@
+"""Make a replica set of the given hosts, once: ``initiate_replica_set.py mongo1:27017 mongo2:27017 mongo3:27017``.
+
+A one-shot service of compose.yaml. It ends with 0 when there is a primary, whoever made the set.
+"""
+
+import sys
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+SECONDS = 60
+ALREADY_INITIALIZED = 23
+# docs/operations: how long there is no service when a member dies or freezes.
+SETTINGS = {"electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500, "heartbeatTimeoutSecs": 2}
+
+
+def main(hosts: list[str]) -> None:
+    """Initiate the set on the first host, and wait for a primary."""
+    members = [{"_id": number, "host": host} for number, host in enumerate(hosts)]
+    with MongoClient(hosts[0], directConnection=True, serverSelectionTimeoutMS=SECONDS * 1_000) as first:
+        try:
+            first.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": SETTINGS})
+        except OperationFailure as error:
+            if error.code != ALREADY_INITIALIZED:
+                raise
+    with MongoClient(hosts, replicaSet="rs0", serverSelectionTimeoutMS=SECONDS * 1_000) as members_of_set:
+        members_of_set.admin.command("ping")  # a primary is asked
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
