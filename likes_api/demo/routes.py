@@ -13,11 +13,12 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from likes_api.demo.curl import Curl
 from likes_api.demo.items import Items
 from likes_api.http import origin
+from likes_api.http.accepts import accepts
 from likes_api.http.assets import Asset
 from likes_api.http.errors import Refused
 from likes_api.http.headers import protect_page
 from likes_api.identity import csrf
-from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
 from likes_api.identity.cookies import WRITTEN_NAME
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 from likes_api.repository.votes.repository import VoteRepository
@@ -62,10 +63,11 @@ class Page:
             caller=caller,
             session_over=session_over,
             user=self.items.user(voter),
-            curl=Curl(request.host_url.rstrip("/"), self._session() if caller else None),
+            curl=Curl(request.url_root.rstrip("/"), self._session() if caller else None),
             notice=notice or (SESSION_OVER if session_over else None),
             csrf_token=csrf.issue(),
-            widget=SCRIPT_PATH,
+            base=request.root_path,
+            widget=request.root_path + SCRIPT_PATH,
             assets={name: url_for("demo.asset", version=ASSETS[name].version, name=name) for name in ASSETS},
         )
         return protect_page(make_response(html, status))
@@ -99,10 +101,12 @@ def create_blueprint(
     page = Page(items, votes, authenticator, cookie_name or WRITTEN_NAME)
 
     @blueprint.get("/")
+    @accepts(CallerKind.USER, CallerKind.GUEST)
     def home() -> Response:
         return page.show()
 
     @blueprint.post("/demo/sign-in")
+    @accepts()
     def sign_in() -> Response:
         if not _is_from_our_page():
             return page.show(TOO_OLD, 419)
@@ -114,6 +118,7 @@ def create_blueprint(
         return response
 
     @blueprint.post("/demo/sign-out")
+    @accepts()
     def sign_out() -> Response:
         if not _is_from_our_page():
             return page.show(TOO_OLD, 419)
@@ -124,6 +129,7 @@ def create_blueprint(
         return response
 
     @blueprint.get("/demo/<version>/<name>")
+    @accepts()
     def asset(version: str, name: str) -> Response:
         return _asset(version, name)
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from likes_api import metrics
+from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.readiness import fault_of
@@ -29,11 +30,13 @@ def create_blueprint(
     blueprint = Blueprint("ops", __name__)
 
     @blueprint.get("/healthz")
+    @accepts()
     def health() -> dict[str, Any]:
         """Answer while the process does; the database is not asked, or its failure would restart every worker."""
         return {"status": "ok"}
 
     @blueprint.get("/readyz")
+    @accepts()
     def readiness() -> tuple[dict[str, Any], int]:
         """Answer 200 when a vote could be taken now, else 503 and what is not ready.
 
@@ -47,6 +50,7 @@ def create_blueprint(
         return {"status": "ok"}, 200
 
     @blueprint.get("/metrics")
+    @accepts()
     def exposition() -> Response:
         """Give all workers' metrics added up, to those who may see them."""
         if not _is_in(metrics_allow, request.remote_addr):

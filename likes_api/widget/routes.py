@@ -5,6 +5,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort
 
+from likes_api.http.accepts import accepts
 from likes_api.http.assets import Asset
 
 # One script for browsers, in files that each have a subject; every name in it is known to all of them.
@@ -18,6 +19,7 @@ def create_blueprint() -> Blueprint:
     blueprint = Blueprint("widget", __name__)
 
     @blueprint.get("/widget/like-button.<version>.js")
+    @accepts()
     def versioned(version: str) -> Response:
         """Serve this version for good; for another one (a page was cached before an update), this one for a while."""
         if not re.fullmatch("[0-9a-f]{16}", version):
@@ -25,6 +27,7 @@ def create_blueprint() -> Blueprint:
         return SCRIPT.respond(versioned=version == SCRIPT.version)
 
     @blueprint.get("/widget/like-button.js")
+    @accepts()
     def plain() -> Response:
         return SCRIPT.respond(versioned=False)
 

@@ -13,8 +13,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from likes_api import metrics
 from likes_api.contracts.diaspora import errors, paging, policy, schemas
+from likes_api.http.accepts import accepts
 from likes_api.identity.bearer import AmbiguousCredential, Bearer, BearerAuthenticator
-from likes_api.identity.caller import InvalidCredential
+from likes_api.identity.caller import CallerKind, InvalidCredential
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import Post, PostRepository
@@ -42,6 +43,7 @@ def create_blueprint(
     blueprint = Blueprint("diaspora", __name__, url_prefix=errors.PREFIX)
     gate = _Gate(bearers, posts)
 
+    @accepts(CallerKind.PERSON)
     def likes(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=False) as admitted:
             page = paging.load_page(request.args.get("page"), request.args.get("per_page"))
@@ -53,6 +55,7 @@ def create_blueprint(
             body = schemas.dump_likes(likers, authors, lambda liker: guids.guid_of(admitted.target, liker))
             return _answer(body, page, following=found.more, preceding=page.number > 1 and bool(found.ids))
 
+    @accepts(CallerKind.PERSON)
     def like(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             if admitted.post.ignores_reader:
@@ -64,6 +67,7 @@ def create_blueprint(
             metrics.count_vote(blueprint.name, Action.LIKED)
         return _no_content()
 
+    @accepts(CallerKind.PERSON)
     def unlike(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             _, changed = votes.clear(admitted.target, admitted.person, Vote.UP)

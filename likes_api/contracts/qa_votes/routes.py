@@ -9,8 +9,9 @@ from flask.globals import request_ctx
 from likes_api import metrics
 from likes_api.contracts.qa_votes import errors, schemas
 from likes_api.http import idempotency, json_body, origin
+from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits, Rule
-from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
@@ -33,6 +34,7 @@ def create_blueprint(
     blueprint = Blueprint("qa_votes", __name__)
 
     @blueprint.post("/api/likes")
+    @accepts(CallerKind.USER)
     def vote() -> dict[str, Any]:
         # Once: flask.request is looked up each time it is named, which adds up to more than reading the body takes.
         request = request_ctx.request

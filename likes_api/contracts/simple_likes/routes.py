@@ -9,9 +9,10 @@ from config.settings import Limits
 from likes_api import metrics
 from likes_api.contracts.simple_likes import errors, policy, schemas
 from likes_api.http import idempotency, json_body, origin
+from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits, Rule
 from likes_api.identity import csrf
-from likes_api.identity.caller import Caller, InvalidCredential, SessionAuthenticator
+from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
 from likes_api.identity.guest import GuestIds, network
 from likes_api.repository.entries import EntryPolicy, EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
@@ -40,6 +41,7 @@ def create_blueprint(
     blueprint = Blueprint("simple_likes", __name__, url_prefix="/!/simple-likes")
 
     @blueprint.post("/<entry_id>/toggle")
+    @accepts(CallerKind.USER, CallerKind.GUEST)
     def toggle(entry_id: str) -> dict[str, Any]:
         _require_json()
         _require_our_page(allowed_origins)
@@ -73,6 +75,7 @@ def create_blueprint(
         return schemas.dump_answer(tally)
 
     @blueprint.get("/status")
+    @accepts(CallerKind.USER, CallerKind.GUEST)
     @rate_limits.counted(Rule("status", limits.status, keys.address))
     def status() -> Response:
         ids = schemas.load_ids(request.args.getlist("ids"))
@@ -82,6 +85,7 @@ def create_blueprint(
         return _private(schemas.dump_status(ids, tallies))
 
     @blueprint.get("/csrf-token")
+    @accepts()
     def csrf_token() -> Response:
         return _private({"csrf_token": csrf.issue()})
 

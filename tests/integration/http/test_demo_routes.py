@@ -196,3 +196,17 @@ def test_page_takes_three_round_trips_when_somebody_is_signed_in(
     with commands.during() as names:
         visitor.get("/")
     assert names == ["aggregate"] * 3
+
+
+def test_page_leads_to_itself_when_it_stands_below_a_path_of_the_site(loaded: Database) -> None:
+    app = create_app(settings(DEMO="true", TRUSTED_PROXIES="1"), loaded)
+    forwarded = {"X-Forwarded-Prefix": "/likes", "X-Forwarded-Host": "www.example.com", "X-Forwarded-Proto": "https"}
+    page = app.test_client().get("/", headers=forwarded).text
+    assert set(re.findall(r'(?:src|href|action)="(/[^/"]*/)', page)) == {"/likes/"}
+    buttons = re.findall(r"<(?:like-button|vote-buttons)[^>]*>", page)
+    assert buttons
+    assert all(' base="/likes"' in button for button in buttons)
+    assert set(re.findall(r"'(https?://www.example[^/']*/[^/']*/)", html.unescape(page))) == {
+        "https://www.example.com/likes/"
+    }
+    assert "base=" not in app.test_client().get("/").text
