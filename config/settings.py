@@ -64,6 +64,7 @@ class Settings:
     cross_site_cookies: bool
     qa_id_field: str
     overflow_at: int
+    qa_overflow_at: int
     ratelimit_enabled: bool
     ratelimit_storage_uri: str | None
     limits: Limits
@@ -237,6 +238,9 @@ class _SettingsSchema(Schema):
     cross_site_cookies = fields.Boolean(data_key="LIKES_CROSS_SITE_COOKIES", load_default=False)
     qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
     overflow_at = fields.Integer(data_key="LIKES_OVERFLOW_AT", load_default=1_000, validate=validate.Range(0, 100_000))
+    qa_overflow_at = fields.Integer(
+        data_key="LIKES_QA_OVERFLOW_AT", load_default=0, validate=validate.Range(0, 100_000)
+    )
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
     ratelimit_storage_uri = fields.String(
         data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage

@@ -79,7 +79,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
     # One for all contracts: what targets with many votes need is done by one thread, which starts when first needed.
     maintenance = app.extensions[MAINTENANCE] = Maintenance(
-        database, TargetFinder(settings.qa_id_field), settings.overflow_at
+        database, TargetFinder(settings.qa_id_field), settings.overflow_at, settings.qa_overflow_at
     )
     votes = VoteRepository(database, settings.qa_id_field, maintenance)
     sessions = _sessions(settings, database)

@@ -189,7 +189,7 @@ def revoke_token(token: str) -> None:
 
 
 def _content(database: Database, settings: Settings) -> ContentRepository:
-    return ContentRepository(database, settings.qa_id_field, settings.overflow_at)
+    return ContentRepository(database, settings.qa_id_field, settings.overflow_at, settings.qa_overflow_at)
 
 
 def _gunicorn() -> list[str]:

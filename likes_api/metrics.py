@@ -22,6 +22,7 @@ __all__ = [
     "count_idempotency",
     "count_limiter_failure",
     "count_vote",
+    "note_voters",
     "observe_command",
     "observe_pool_wait",
     "observe_request",
@@ -60,6 +61,12 @@ _circuit = Gauge(
     "Workers that refuse database calls because the database is away.",
     multiprocess_mode="livesum",
 )
+_voters = Gauge(
+    "likes_document_voters",
+    "Most voters found in the arrays of one document, where there are more than 10,000.",
+    ["kind"],
+    multiprocess_mode="max",
+)
 _limiter_failures = Counter("likes_limiter_failures", "Requests let through because the rate limits' store failed.")
 _idempotency = Counter("likes_idempotency", "Requests with an Idempotency-Key, by outcome.", ["outcome"])
 
@@ -93,6 +100,11 @@ def observe_pool_wait(seconds: float) -> None:
 def circuit_is_open(state: bool) -> None:
     """Note this worker's circuit."""
     _circuit.set(int(state))
+
+
+def note_voters(kind: str, voters: int) -> None:
+    """Note a document whose arrays hold many voters."""
+    _voters.labels(kind).set(voters)
 
 
 def count_limiter_failure() -> None:

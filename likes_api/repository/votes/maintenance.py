@@ -14,13 +14,16 @@ from typing import ParamSpec
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
+from likes_api import metrics
 from likes_api.mongodb.abandoned_transactions import abort_abandoned_transactions
+from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.client import deadline
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database
 from likes_api.repository.votes.compaction import BATCH, Compaction, Moved
 from likes_api.repository.votes.migration import Migration
-from likes_api.repository.votes.targets import TargetFinder
-from likes_api.votes import Target, TargetNotFound
+from likes_api.repository.votes.targets import HOST_OWNED, TargetFinder
+from likes_api.repository.votes.vote_fields import MANY_VOTERS
+from likes_api.votes import Target, TargetKind, TargetNotFound
 
 # Hosts see totals that are at most a second old, so a round of this has to begin more often than that.
 ROUND_SECONDS = 0.4
@@ -33,6 +36,7 @@ _RETRY_MOVE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _GONE_SECONDS = 60.0
+_REMEMBERED = 10_000
 _SHOW_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 # A transaction of ours is open for milliseconds. One that idles for this long lost its process.
@@ -48,13 +52,17 @@ class Maintenance:
     """Look after moved targets, and move those that outgrow their document.
 
     :param overflow_at: how many voters a document may hold before its votes are moved; 0: they never are.
+    :param qa_overflow_at: the same for questions and messages, the host's documents; by default what holds for ours.
 
     The thread starts with the first call, in the process that serves, or by :meth:`start`.
     """
 
-    def __init__(self, database: Database, finder: TargetFinder, overflow_at: int) -> None:
+    def __init__(
+        self, database: Database, finder: TargetFinder, overflow_at: int, qa_overflow_at: int | None = None
+    ) -> None:
         self._database = database
-        self._overflow_at = overflow_at
+        host = overflow_at if qa_overflow_at is None else qa_overflow_at
+        self._overflow_at = {kind: host if kind in HOST_OWNED else overflow_at for kind in TargetKind}
         self._migration = Migration(database, finder)
         self._compaction = Compaction(database)
         self._lock = Lock()
@@ -62,6 +70,8 @@ class Maintenance:
         self._thread: Thread | None = None
         self._stopping = Event()
         self._outgrown: dict[Target, float] = {}  # and when to try
+        # By how much a count may be higher than the voters that were found, before they are counted again.
+        self._surplus: dict[Target, int] = {}
         self._crowded: set[ObjectId] = set()
         self._compacted: set[ObjectId] = set()
         self._known: dict[ObjectId, Moved] = {}
@@ -98,11 +108,15 @@ class Maintenance:
             self._wake.set()
 
     def counted(self, target: Target, voters: int) -> None:
-        """Note how many voters a target's arrays hold; when they are too many, it is moved soon."""
-        if not 0 < self._overflow_at < voters or target in self._outgrown:
+        """Note how many voters a target's arrays hold, by its counters; when they are too many, it is moved soon."""
+        limit = self._overflow_at[target.kind] or MANY_VOTERS
+        if voters - self._surplus.get(target, 0) <= limit or target in self._outgrown:
             return
         with self._lock:
             self._outgrown.setdefault(target, 0.0)
+            if len(self._surplus) >= _REMEMBERED:
+                self._surplus.clear()
+            self._surplus[target] = voters
         self.start()
         self._wake.set()
 
@@ -136,12 +150,8 @@ class Maintenance:
                 self._compaction.forget(self._compacted.pop())
 
     def _move(self, target: Target) -> None:
-        if not self._has_transactions():
-            self._overflow_at = 0
-            self._outgrown.clear()
-            return
         try:
-            again = not self._migration.move(target)
+            again = not (self._is_within(target) or self._migration.move(target))
         except TargetNotFound:
             again = False
         with self._lock:
@@ -150,10 +160,27 @@ class Maintenance:
             if not again:
                 del self._outgrown[target]
 
+    def _is_within(self, target: Target) -> bool:
+        """Whether a target's votes stay in its document; its counters may show more than its arrays hold."""
+        limit, voters = self._overflow_at[target.kind], self._migration.voters(target)
+        if limit and not self._has_transactions():
+            self._overflow_at = dict.fromkeys(TargetKind, 0)
+            limit = 0
+        if limit and voters > limit:
+            self._surplus.pop(target, None)
+            return False
+        # Noted with the count that was shown: from there on it is what the arrays take in that counts.
+        self._surplus[target] = self._surplus.get(target, voters) - (0 if voters > MANY_VOTERS else voters)
+        if not limit and voters > MANY_VOTERS:
+            metrics.note_voters(target.kind, voters)
+            _logger.warning(
+                "a document holds many voters, and ends at 16 MB", extra={"target": str(target.kind), "voters": voters}
+            )
+        return True
+
     def _has_transactions(self) -> bool:
         if self._replicated is None:
-            hello = _hello(self._database)
-            self._replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+            self._replicated = has_transactions(self._database)
             if not self._replicated:
                 _logger.warning(
                     "this MongoDB is no replica set, so it has no transactions: votes stay in their targets' documents"
@@ -177,7 +204,7 @@ class Maintenance:
         if there:
             self._compact(id_, moved)
         else:
-            # The host has deleted the document; `likes-api verify --repair` clears up.
+            # The document is gone, or names the set no more: `likes-api verify` says what became of it.
             self._gone[id_] = time.monotonic() + _GONE_SECONDS
 
     def _compact(self, id_: ObjectId, moved: Moved) -> None:
@@ -201,7 +228,3 @@ class Maintenance:
         if self._looked + _LOOK_SECONDS < time.monotonic():
             self._looked = time.monotonic()
             abort_abandoned_transactions(self._database.client, idle=_LOST_SECONDS)
-
-
-def _hello(database: Database) -> Document:
-    return database.client.admin.command("hello")

@@ -20,12 +20,10 @@ from likes_api.repository.votes.migration import STALE
 from likes_api.repository.votes.summary import count_moved, summary
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE
 from likes_api.repository.votes.vote_documents import votes_of
-from likes_api.repository.votes.vote_fields import HALVES
+from likes_api.repository.votes.vote_fields import HALVES, MANY_VOTERS
 from likes_api.repository.votes.vote_sets import SetState, state_of
 from likes_api.votes import TargetKind, Vote
 
-# From here on a document is worth a warning: at about 400,000 voters its 16 MB are full.
-MANY_VOTERS = 10_000
 # An id of a host's may be a date that Python has no value for, or text that is not valid.
 _ANY_ID: CodecOptions[Document] = CodecOptions(
     tz_aware=True,

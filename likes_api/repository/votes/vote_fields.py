@@ -12,6 +12,8 @@ Expression = dict[str, Any]
 HALVES = ((Vote.UP, "likedBy", "upvotes"), (Vote.DOWN, "dislikedBy", "downvotes"))
 # The largest integer that all of BSON's numbers hold exactly, and JSON's as well.
 MAX_COUNT = 2**53
+# From here on a document is worth a warning: at about 400,000 voters its 16 MB are full.
+MANY_VOTERS = 10_000
 # What an application may write for a user's id besides the string that voters are known by.
 _IDS = ["objectId", "int", "long"]
 

@@ -22,7 +22,7 @@ from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
-from likes_api.repository.votes.verify import MANY_VOTERS
+from likes_api.repository.votes.vote_fields import MANY_VOTERS
 from likes_api.votes import Tally, Target, TargetKind, Vote
 from tests.support.moved import move, reassembled
 
