@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
 from flask_cors import CORS
+from flask_cors.core import get_cors_options, set_cors_headers
 
 _ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-CSRF-TOKEN", "X-Request-ID")
 _EXPOSED_HEADERS = ("Link", "Retry-After", "X-Request-ID")
@@ -23,17 +24,23 @@ def register(app: Flask, origins: Sequence[str], any_origin: Sequence[str]) -> N
     :param origins: normalised; their pages may send cookies and read everything.
     :param any_origin: prefixes of URLs that read no cookies: a page that has a token may use it from anywhere.
     """
-    # As patterns, because Flask-CORS takes an origin with brackets, as of an IPv6 address, for one anyway.
-    listed = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
-    ours = {"origins": listed, "supports_credentials": True}
-    resources: dict[str | re.Pattern[str], dict[str, Any]] = {r"/api/.*": ours, r"/!/.*": ours} if listed else {}
-    # Flask-CORS takes the longest pattern that fits.
-    resources |= {f"{prefix}/.*": {"origins": "*", "send_wildcard": True} for prefix in any_origin}
-    CORS(
-        app,
-        resources=resources,
-        methods=["GET", "POST", "DELETE"],
-        allow_headers=list(_ALLOWED_HEADERS),
-        expose_headers=list(_EXPOSED_HEADERS),
-        max_age=_PREFLIGHT_SECONDS,
-    )
+    common: dict[str, Any] = {
+        "methods": ["GET", "POST", "DELETE"],
+        "allow_headers": list(_ALLOWED_HEADERS),
+        "expose_headers": list(_EXPOSED_HEADERS),
+        "max_age": _PREFLIGHT_SECONDS,
+        # Errors are answers of ours, and are marked as such.
+        "intercept_exceptions": False,
+    }
+    if origins:
+        # As patterns, because Flask-CORS takes an origin with brackets, as of an IPv6 address, for one anyway.
+        listed = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
+        CORS(app, resources=[r"/api/.*", r"/!/.*"], origins=listed, supports_credentials=True, **common)
+    options = get_cors_options(app, common | {"origins": "*", "send_wildcard": True})
+    prefixes = tuple(f"{prefix}/" for prefix in any_origin)
+
+    # Registered last, so called first: what it has marked, the above leaves alone. Not by `CORS`, which looks for its
+    # patterns in the URL of each vote.
+    @app.after_request
+    def mark(response: Response) -> Response:
+        return set_cors_headers(response, options) if request.path.startswith(prefixes) else response

@@ -211,6 +211,15 @@ def test_host_is_refused_in_the_contracts_dialect_when_it_is_not_listed(
     assert "code" in diaspora.get_json()
 
 
+@pytest.mark.parametrize(("forwarded", "status"), [("www.example.com", 401), ("evil.example", 400), ("evil/", 401)])
+def test_forwarded_host_is_checked_as_well_when_a_proxy_is_trusted(
+    module_database: Database, forwarded: str, status: int
+) -> None:
+    app = create_app(settings(TRUSTED_HOSTS="www.example.com", TRUSTED_PROXIES="1"), module_database)
+    headers = {"Host": "www.example.com", "X-Forwarded-Host": forwarded}
+    assert app.test_client().post(URL, headers=headers).status_code == status
+
+
 def test_any_host_is_served_when_none_is_listed(app: Flask) -> None:
     assert app.test_client().get("/healthz", headers={"Host": "anything.example"}).status_code == 200
 

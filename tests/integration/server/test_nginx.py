@@ -114,11 +114,32 @@ def test_errors_are_json_when_nginx_or_gunicorn_refuses(nginx: Nginx, request_: 
     assert answer.json == {"error": error}
 
 
+LIST = b"GET /api/v1/posts/p/likes HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "message"),
+    [
+        (LIST + b"Cookie: " + b"a" * 16_400 + b"\r\n\r\n", 431, "Request header fields too large"),
+        (b"GET /api/v1/posts/p/likes HTTP/1.1\r\n\r\n", 400, "Bad request"),
+        (LIST + b"Content-Length: 16385\r\n\r\n" + b"a" * 16_385, 413, "Request entity too large"),
+    ],
+)
+def test_errors_are_in_the_words_of_contract_3_when_nginx_refuses_a_url_of_it(
+    nginx: Nginx, request_: bytes, status: int, message: str
+) -> None:
+    answer = exchange(plain(nginx), request_)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+    assert answer.json == {"code": status, "message": message}
+
+
 def test_503_is_json_when_gunicorn_is_away() -> None:
     with running_nginx(f"127.0.0.1:{free_port()}") as nginx:
         answer = exchange(plain(nginx), GET + b"Connection: close\r\n\r\n")
+        listed = exchange(plain(nginx), LIST + b"Connection: close\r\n\r\n")
     assert (answer.status, answer.json) == (503, {"error": "Service unavailable"})
-    assert answer.headers["retry-after"] == "1"
+    assert (listed.status, listed.json) == (503, {"code": 503, "message": "Service unavailable"})
+    assert answer.headers["retry-after"] == listed.headers["retry-after"] == "1"
 
 
 def sockets(server: Server) -> list[str]:
