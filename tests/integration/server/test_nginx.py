@@ -56,12 +56,23 @@ def test_http_is_sent_to_https_when_a_browser_asks(nginx: Nginx) -> None:
     assert answer.headers["Location"] == "https://127.0.0.1/a?b=c"
 
 
-def test_the_application_sees_https_when_nginx_says_so(nginx: Nginx, browser: requests.Session) -> None:
+def test_the_application_sees_https_when_nginx_says_so(
+    nginx: Nginx, gunicorn: Server, browser: requests.Session
+) -> None:
     """An Origin is our own when its scheme is, too: it would be foreign if the application saw http."""
     headers = {"Cookie": f"next-auth.session-token={session()}", "Origin": f"https://localhost:{nginx.tls_port}"}
     assert browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5).status_code == 404
     headers["Origin"] = headers["Origin"].replace("https", "http")
-    assert browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5).status_code == 403
+    refused = browser.post(https(nginx, URL), json=BALLOT, headers=headers, timeout=5)
+    assert refused.status_code == 403
+    lines = [json.loads(line) for line in gunicorn.log.read_text().splitlines() if '"expected"' in line]
+    said = {name: lines[-1][name] for name in ("level", "request_id", "origin", "expected")}
+    assert said == {
+        "level": "WARNING",
+        "request_id": refused.headers["X-Request-ID"],
+        "origin": headers["Origin"],
+        "expected": f"https://localhost:{nginx.tls_port}",
+    }
 
 
 def test_a_session_in_three_chunks_passes_when_it_takes_12_kilobytes(nginx: Nginx, browser: requests.Session) -> None:
