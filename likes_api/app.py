@@ -23,10 +23,10 @@ from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.identity.guest import GuestIds
-from likes_api.mongodb.client import connect_measured, deadline
+from likes_api.mongodb.client import deadline
 from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.documents import Database
-from likes_api.mongodb.instrumented import instrumented
+from likes_api.mongodb.instrumented import connect_instrumented, instrumented
 from likes_api.repository.entries import EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
@@ -52,6 +52,7 @@ REQUEST_DATABASE_SECONDS = 2.0
 # not, those who queue for the threads of a worker fail quickly one after the other.
 LEAST_DATABASE_SECONDS = 0.1
 MAINTENANCE = "likes-maintenance"
+DATABASE = "likes-database"
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
@@ -64,6 +65,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         database = _open_database(settings)
     database = instrumented(with_prefix(database, settings.collection_prefix))
     app = Application(__name__, static_folder=None)
+    app.extensions[DATABASE] = database
     # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -98,7 +100,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
 def _open_database(settings: Settings) -> Database:
     if settings.mongodb_uri is None:
         raise ValueError("LIKES_MONGODB_URI is not set")
-    return connect_measured(settings.mongodb_uri)[settings.mongodb_database]
+    return connect_instrumented(settings.mongodb_uri)[settings.mongodb_database]
 
 
 def _secrets(settings: Settings) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def register(app: Flask, dialects: Sequence[Dialect]) -> Callable[[Refused], Res
 
     @app.errorhandler(StoreError)
     def store_failed(error: StoreError) -> Response:
-        log.warning("database operation failed", extra={"failure": type(error).__name__})
+        log.warning("database operation failed", extra=facts(error))
         return dialect().render(Refused(*dialect().store_failed))
 
     @app.errorhandler(Exception)

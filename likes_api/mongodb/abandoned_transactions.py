@@ -6,6 +6,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from likes_api.mongodb.documents import Document
+from likes_api.mongodb.failures import facts
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,9 @@ def abort_abandoned_transactions(client: MongoClient[Document], *, idle: float =
     }
     try:
         with client.admin.aggregate([{"$currentOp": {"idleSessions": True}}, {"$match": match}]) as operations:
-            orphans = [{"id": each["lsid"]["id"]} for each in operations]
-        if orphans:
-            client.admin.command("killSessions", orphans)
-            log.warning("orphaned transactions are ended", extra={"transactions": len(orphans)})
+            abandoned = [{"id": each["lsid"]["id"]} for each in operations]
+        if abandoned:
+            client.admin.command("killSessions", abandoned)
+            log.warning("abandoned transactions are ended", extra={"transactions": len(abandoned)})
     except PyMongoError as error:
-        log.warning("orphaned transactions cannot be ended", extra={"failure": type(error).__name__})
+        log.warning("abandoned transactions cannot be ended", extra=facts(error))

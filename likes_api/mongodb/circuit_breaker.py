@@ -1,32 +1,55 @@
-"""Fail at once while the database is away, instead of letting every thread find that out by waiting.
+"""Fail at once while the database is unavailable, instead of letting every thread find that out by waiting.
 
-Each process has a circuit of its own. It opens when calls in a row failed to reach the database; while it is open every
-call is refused at once, and one thread asks for a sign of life until there is one. No request is the guinea pig.
+Each client has a circuit breaker. It opens when calls in a row failed to reach the database. While it is open every
+call is refused at once, and one thread probes the database until it answers: no request has to try.
 
 Why not a library: see ``docs/decisions/0012-circuit.md``.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Lock, Thread
 
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WaitQueueTimeoutError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
+
+from likes_api.mongodb.failures import facts
 
 # In a row. One failure can be one broken connection; each of these has waited for a server, for 2 s if there was none.
 FAILURES = 3
 PAUSE_SECONDS = 0.1
 
+_bypassed: ContextVar[bool] = ContextVar("bypassed", default=False)
 
-class DatabaseUnavailable(PyMongoError):
+log = logging.getLogger(__name__)
+
+
+class DatabaseUnavailable(ConnectionFailure):
     """The database was not asked, because it has not answered lately."""
+
+
+@contextmanager
+def bypassed() -> Iterator[None]:
+    """Let the calls of the block past every circuit breaker: neither refused nor counted."""
+    token = _bypassed.set(True)
+    try:
+        yield
+    finally:
+        _bypassed.reset(token)
+
+
+def is_bypassed() -> bool:
+    """Whether calls go past the circuit breakers now."""
+    return _bypassed.get()
 
 
 class CircuitBreaker:
     """Watch the calls of one client.
 
     :param probe: asks the database for a sign of life, for a second or so; raises where there is none.
-    :param announce: is told of every change: whether the circuit is open now.
+    :param announce: is called with every change, under a lock: whether the circuit breaker is open now.
     """
 
     def __init__(self, probe: Callable[[], None], announce: Callable[[bool], None] = lambda _: None) -> None:
@@ -35,55 +58,92 @@ class CircuitBreaker:
         self._lock = Lock()
         self._failures = 0
         self._open = False
+        # How often it was closed. What fails after that, but began before, says nothing of the database's return.
+        self._closings = 0
+        self._stopped = False
+        self._strange: type[Exception] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Tell whether calls are refused."""
+        """Whether calls are refused."""
         return self._open
 
     @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Wrap a call to the database.
+    def watch(self, *, refuses: bool = True) -> Iterator[None]:
+        """Watch a call to the database.
 
-        An answer of the server is a sign of life, also one that refuses the command. So is a pool without a free
-        connection none of its failures: it says that we are busy.
+        An answer of the server is a sign of life, also one that refuses the command. A pool without a free connection
+        says nothing of the server but that we are busy; nor does a time limit, which the driver may have run into
+        before it asked (``pymongo.timeout``).
 
-        :raises DatabaseUnavailable: the circuit is open.
+        :param refuses: whether the call may be refused.
+        :raises DatabaseUnavailable: the circuit breaker is open.
         """
-        if self._open:
+        if self._open and refuses:
             raise DatabaseUnavailable("the database does not answer")
+        closings = self._closings
         try:
             yield
-        except WaitQueueTimeoutError:
+        except (WaitQueueTimeoutError, ExecutionTimeout):
             raise
         except ConnectionFailure:
-            self._failed()
+            self._failed(closings)
             raise
         except OperationFailure:
             self._failures = 0
             raise
         self._failures = 0
 
-    def _failed(self) -> None:
+    def open_until(self, probe: Callable[[], None]) -> None:
+        """Open, and close when ``probe`` has succeeded, in a thread of its own.
+
+        :raises RuntimeError: no thread can be started; the circuit breaker is as it was.
+        """
         with self._lock:
+            self._start(probe)
+
+    def stop(self) -> None:
+        """End the thread, if there is one, within a pause: nobody calls any more."""
+        self._stopped = True
+
+    def _failed(self, closings: int) -> None:
+        with self._lock:
+            if closings != self._closings:
+                return
             self._failures += 1
             if self._open or self._failures < FAILURES:
                 return
-            self._open = True
-        self._announce(True)
-        Thread(target=self._wait_for_life, name="database-probe", daemon=True).start()
+            try:
+                self._start(self._probe)
+            except RuntimeError:
+                # Open without a thread that closes it, it would stay open. The next failure tries again.
+                log.exception("no thread can be started to probe the database, so each request waits for it")
 
-    def _wait_for_life(self) -> None:
-        while not self._alive():
+    def _start(self, probe: Callable[[], None]) -> None:
+        Thread(target=self._wait_for, args=(probe,), name="database-probe", daemon=True).start()
+        self._open = True
+        self._announce(True)
+
+    def _wait_for(self, probe: Callable[[], None]) -> None:
+        while not self._stopped and not self._succeeds(probe):
             time.sleep(PAUSE_SECONDS)
         with self._lock:
             self._failures = 0
+            self._closings += 1
             self._open = False
-        self._announce(False)
+            self._announce(False)
 
-    def _alive(self) -> bool:
+    def _succeeds(self, probe: Callable[[], None]) -> bool:
         try:
-            self._probe()
-        except PyMongoError:
+            with bypassed():
+                probe()
+        except (ConnectionFailure, ExecutionTimeout):
+            return False
+        except OperationFailure:
+            return True  # it answered
+        except Exception as error:  # whatever it is: nobody else would close the circuit breaker
+            if type(error) is not self._strange:
+                log.warning("the probe of the database failed, and is repeated", extra=facts(error))
+            self._strange = type(error)
             return False
         return True

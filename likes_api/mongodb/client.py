@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,8 +12,8 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.errors import NotPrimaryError
 
-from likes_api.mongodb.documents import Database, Document
-from likes_api.mongodb.monitoring import CommandMetrics, PoolMetrics
+from likes_api.mongodb.circuit_breaker import bypassed
+from likes_api.mongodb.documents import Document
 
 # The URI wins over each of these, so an operator can change one without a setting of ours for it.
 _DEFAULTS: dict[str, Any] = {
@@ -41,14 +41,14 @@ def connect(uri: str, **options: Any) -> MongoClient[Document]:
 
     Source: PyMongo documentation, ``MongoClient``; MongoDB manual, "Retryable Writes".
     """
+    return MongoClient(uri, **client_options(uri, options))
+
+
+def client_options(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a client: those given, and defaults for what neither they nor the URI name."""
     given = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
     defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
-    return MongoClient(uri, tz_aware=True, **(defaults | options))
-
-
-def connect_measured(uri: str) -> MongoClient[Document]:
-    """Make a client as :func:`connect` does, whose commands and waits for connections show in the metrics."""
-    return connect(uri, event_listeners=[CommandMetrics(), PoolMetrics()])
+    return {"tz_aware": True, **defaults, **options}
 
 
 @contextmanager
@@ -71,11 +71,12 @@ def seconds_left() -> float:
     return _end.get() - time.monotonic()
 
 
-def ping(database: Database) -> None:
-    """Ask for a server that takes writes, in one round trip, past the circuit.
+def ping(client: MongoClient[Document]) -> None:
+    """Ask for a server that takes writes, in one round trip, past the circuit breaker.
 
     :raises likes_api.repository.StoreError: there is none; ``NotPrimaryError`` where the only one that we may ask
         (``directConnection``) takes none at the moment.
     """
-    if not database.client.admin.command("hello")["isWritablePrimary"]:
-        raise NotPrimaryError("the server is no primary")
+    with bypassed():
+        if not client.admin.command("hello")["isWritablePrimary"]:
+            raise NotPrimaryError("the server is no primary")

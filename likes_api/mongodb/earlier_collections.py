@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.failures import facts
 
 # To look at a million documents takes the server two seconds.
 _SECONDS = 60.0
@@ -57,10 +58,21 @@ def rename_earlier(database: Database) -> None:
     Those versions knew no other prefix than the default one, which some of their collections had already. So another
     prefix is one of a new deployment, and nothing is renamed for it.
 
-    :raises likes_api.repository.StoreError: the database is unavailable, or refuses.
+    A server that refuses it (a user without the privilege) leaves everything as it is, and the log says so.
+
+    :raises likes_api.repository.StoreError: the database is unavailable.
     """
     if collections.prefix_of(database) != collections.DEFAULT_PREFIX:
         return
+    try:
+        _rename_all(database)
+    except ExecutionTimeout:
+        raise
+    except OperationFailure as error:
+        log.warning("collections of an earlier version are not renamed", extra=facts(error))
+
+
+def _rename_all(database: Database) -> None:
     with deadline(_SECONDS):
         new = {name: collections.name_in(database, name) for name in _SHAPES}
         # A view or a time series is none that we have made.

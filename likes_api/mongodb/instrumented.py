@@ -1,4 +1,4 @@
-"""The one place that every call to the database passes: it is traced, watched by the circuit, and its failure counted.
+"""What every call to the database passes: it is watched by the circuit breaker, its failure counted, and it is traced.
 
 A thin layer over PyMongo's own classes, so that no call site has to think of it.
 """
@@ -12,20 +12,68 @@ from typing import Any, TypeVar, cast
 import pymongo.database
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from likes_api import metrics
-from likes_api.mongodb.circuit_breaker import CircuitBreaker
-from likes_api.mongodb.client import deadline, ping
+from likes_api.mongodb.circuit_breaker import CircuitBreaker, is_bypassed
+from likes_api.mongodb.client import client_options, deadline, ping
 from likes_api.mongodb.collections import PrefixedDatabase, prefix_of
 from likes_api.mongodb.documents import Collection, Database, Document
+from likes_api.mongodb.failures import name_of
+from likes_api.mongodb.monitoring import CommandMetrics, PoolMetrics
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 PROBE_SECONDS = 1.0
+_ENDS_OF_TRANSACTIONS = frozenset({"commitTransaction", "abortTransaction"})
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _session: ContextVar[ClientSession | None] = ContextVar("session", default=None)
+
+
+class InstrumentedClient(MongoClient[Document]):
+    """A client whose calls pass a circuit breaker, and whose failures, commands and waits for connections are counted.
+
+    Everything that goes to the server does so through the one method that PyMongo retries in: reads and writes, each
+    batch of a cursor, commands, the ends of transactions. It is no part of PyMongo's public interface, so the version
+    is pinned, and ``tests/operations/test_instrumented.py`` fails where a command does not pass it. The public one has
+    no such place: monitoring sees no call that finds no server, and a lazy ``find`` succeeds whatever becomes of it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.circuit = CircuitBreaker(self._probe, metrics.circuit_is_open)
+
+    def close(self) -> None:
+        """Close the connections, and leave the database alone from now on."""
+        self.circuit.stop()
+        super().close()
+
+    def _retry_internal(self, func: Any, session: Any, bulk: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+        if is_bypassed():
+            return super()._retry_internal(func, session, bulk, operation, *args, **kwargs)
+        try:
+            # The end of a transaction is asked for, or it would hold its documents until the server ends it.
+            with self.circuit.watch(refuses=operation not in _ENDS_OF_TRANSACTIONS):
+                return super()._retry_internal(func, session, bulk, operation, *args, **kwargs)
+        except PyMongoError as error:
+            metrics.count_database_failure(name_of(error))
+            raise
+
+    def _probe(self) -> None:
+        with deadline(PROBE_SECONDS):
+            ping(self)
+
+
+def connect_instrumented(uri: str, **options: Any) -> InstrumentedClient:
+    """Make a client as :func:`likes_api.mongodb.client.connect` does, that a process serves with."""
+    listeners = [CommandMetrics(), PoolMetrics(), *options.get("event_listeners", ())]
+    return InstrumentedClient(uri, **client_options(uri, options | {"event_listeners": listeners}))
+
+
+def circuit_of(database: Database) -> CircuitBreaker | None:
+    """Return the circuit breaker of a database's client, if it has one."""
+    return database.client.circuit if isinstance(database.client, InstrumentedClient) else None
 
 
 def trace(request_id: str) -> None:
@@ -70,32 +118,27 @@ def _instrument(method: F) -> F:
             kwargs.setdefault("comment", request_id)
         if (session := _session.get()) is not None:
             kwargs.setdefault("session", session)
-        try:
-            with self.circuit.watch():
-                return method(self, *args, **kwargs)
-        except PyMongoError as error:
-            metrics.count_database_failure(_name(error))
-            raise
+        return method(self, *args, **kwargs)
 
     return cast(F, call)
 
 
 class _InstrumentedCollection(Collection):
-    """Guard the operations that are used here."""
+    """Trace the operations that are used here."""
 
     def __init__(self, database: "_InstrumentedDatabase", name: str, **options: Any) -> None:
         super().__init__(database, name, **options)
-        self.circuit = database.circuit
         self._instrumented_database = database
 
     def with_options(self, *args: Any, **kwargs: Any) -> Collection:  # type: ignore[override]  # documents are of one kind
-        """Give a clone with other options, which is guarded as well."""
+        """Return a clone with other options, which is traced as well."""
         return self._instrumented_database.get_collection(
             self.name, **_options_of(super().with_options(*args, **kwargs))
         )
 
     aggregate = _instrument(Collection.aggregate)
     bulk_write = _instrument(Collection.bulk_write)
+    count_documents = _instrument(Collection.count_documents)
     delete_many = _instrument(Collection.delete_many)
     delete_one = _instrument(Collection.delete_one)
     find_one = _instrument(Collection.find_one)
@@ -103,7 +146,7 @@ class _InstrumentedCollection(Collection):
     find_one_and_update = _instrument(Collection.find_one_and_update)
     insert_many = _instrument(Collection.insert_many)
     insert_one = _instrument(Collection.insert_one)
-    find = _instrument(Collection.find)  # traced and refused; it runs later, when it is read, so its failures go unseen
+    find = _instrument(Collection.find)
     update_many = _instrument(Collection.update_many)
     update_one = _instrument(Collection.update_one)
 
@@ -111,7 +154,6 @@ class _InstrumentedCollection(Collection):
 class _InstrumentedDatabase(PrefixedDatabase):
     def __init__(self, client: MongoClient[Document], name: str, prefix: str) -> None:
         super().__init__(client, name, prefix)
-        self.circuit = CircuitBreaker(self._probe, metrics.circuit_is_open)
         # One for each name that the code knows; making one anew takes as long as a part of the vote itself.
         self._collections: dict[str, Collection] = {}
 
@@ -123,12 +165,8 @@ class _InstrumentedDatabase(PrefixedDatabase):
         return collection
 
     def get_collection(self, name: str, *args: Any, **kwargs: Any) -> Collection:
-        """Give a collection with options of its own, which is guarded as well."""
+        """Return a collection with options of its own, which is traced as well."""
         return _InstrumentedCollection(self, name, **_options_of(super().get_collection(name, *args, **kwargs)))
-
-    def _probe(self) -> None:
-        with deadline(PROBE_SECONDS):
-            ping(self)
 
 
 def _options_of(collection: Collection) -> dict[str, Any]:
@@ -138,9 +176,3 @@ def _options_of(collection: Collection) -> dict[str, Any]:
         "write_concern": collection.write_concern,
         "read_concern": collection.read_concern,
     }
-
-
-def _name(error: PyMongoError) -> str:
-    """Name a failure by the server's word for it, or the driver's class."""
-    details = error.details if isinstance(error, OperationFailure) else None
-    return str((details or {}).get("codeName") or type(error).__name__)

@@ -14,6 +14,7 @@ from pymongo.errors import (
 
 from likes_api.mongodb.client import deadline, ping
 from likes_api.mongodb.documents import Database
+from likes_api.mongodb.instrumented import circuit_of
 
 
 class Unready(StrEnum):
@@ -24,16 +25,17 @@ class Unready(StrEnum):
     NO_PRIMARY = "no primary"  # servers answer, but none takes writes
     BUSY = "no free connection"  # we have as many calls under way as we may have
     REFUSED = "refused"  # it answered with an error: a password, a permission
+    CIRCUIT_OPEN = "circuit open"  # it answers, but this worker still refuses votes; it is about to notice
 
 
 def fault_of(database: Database, seconds: float) -> Unready | None:
-    """Ask the primary for a sign of life, in one round trip, and wait so long for it.
+    """Ask the primary for a sign of life, in one round trip, and wait so long for it; then ask the circuit breaker.
 
-    Past the circuit: a probe wants to know, not to be spared.
+    The answer is about the next vote of this worker. An open circuit breaker would refuse it.
     """
     try:
         with deadline(seconds):
-            ping(database)
+            ping(database.client)
     except ServerSelectionTimeoutError:
         return _why_no_server(database)
     except WaitQueueTimeoutError:
@@ -46,7 +48,8 @@ def fault_of(database: Database, seconds: float) -> Unready | None:
         return Unready.REFUSED
     except ConnectionFailure:
         return _why_no_server(database)
-    return None
+    circuit = circuit_of(database)
+    return Unready.CIRCUIT_OPEN if circuit is not None and circuit.is_open else None
 
 
 def _why_no_server(database: Database) -> Unready:

@@ -12,14 +12,15 @@ from threading import Event, Thread
 from config.settings import Settings
 from likes_api.embedded_mongod.server import DataDirectoryInUse, EmbeddedMongod, find_mongod
 from likes_api.mongodb import collections
+from likes_api.mongodb.circuit_breaker import CircuitBreaker
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.earlier_collections import rename_earlier
+from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
 
 _RETRY_SECONDS = 10.0
 _STOP_SECONDS = 2.0
-_ATTEMPT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,31 @@ def ensure_indexes(database: Database) -> None:
     collections.ensure_indexes(database, collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES)
 
 
-def ensure_indexes_meanwhile(settings: Settings) -> None:
-    """Rename earlier collections and make the indexes, in a thread, so that no worker waits for its database to start.
+def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:
+    """Rename the collections of an earlier version before a request is served, and make the indexes meanwhile.
 
-    Wait for the first attempt, for a few seconds: nobody should find our collections missing because they have their
-    earlier names still. On a client of its own, which is closed when the work is done.
+    A database that is unavailable keeps no worker from starting: its circuit breaker is open until it is done.
     """
-    stopping, attempted = Event(), Event()
+
+    def rename() -> None:
+        with open_database(settings):
+            pass
+
+    try:
+        rename()
+    except StoreError:
+        if circuit is not None:
+            circuit.open_until(rename)
+    ensure_indexes_meanwhile(settings)
+
+
+def ensure_indexes_meanwhile(settings: Settings) -> None:
+    """Make the indexes in a thread of their own, so that no request waits for them.
+
+    Until then everything works; expired tokens are just not swept up. On a client of its own, which is closed when the
+    work is done.
+    """
+    stopping = Event()
 
     def work() -> None:
         while not stopping.is_set():
@@ -60,10 +79,8 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
                     ensure_indexes(database)
                     stopping.set()
             except StoreError as error:
-                log.warning("indexes are not made, trying again", extra={"failure": type(error).__name__})
-                attempted.set()
+                log.warning("indexes are not made, trying again", extra=facts(error))
                 stopping.wait(_RETRY_SECONDS)
-        attempted.set()
 
     def stop() -> None:
         # Before PyMongo's own clean-up at exit, which does not expect a client that is being made.
@@ -73,7 +90,6 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
     thread = Thread(target=work, name="ensure-indexes", daemon=True)
     thread.start()
     atexit.register(stop)
-    attempted.wait(_ATTEMPT_SECONDS)
 
 
 def embedded_secret(data_dir: Path) -> str:

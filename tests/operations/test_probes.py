@@ -15,8 +15,8 @@ from pymongo import MongoClient
 from harness.processes import halted
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
-from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.instrumented import connect_instrumented
 from tests.support.commands import CountedCommands
 from tests.support.settings import settings
 
@@ -45,13 +45,13 @@ def test_ready_when_the_database_takes_writes(app: Flask) -> None:
 
 
 def test_unreachable_when_no_server_is_there() -> None:
-    with connect("mongodb://127.0.0.1:1/") as client:
+    with connect_instrumented("mongodb://127.0.0.1:1/") as client:
         app = create_app(settings(), client["away"])
         assert readiness(app) == not_ready("unreachable")
 
 
 def test_unreachable_when_the_server_was_killed_and_slow_when_it_is_frozen(mortal: EmbeddedMongod) -> None:
-    with connect(mortal.uri) as client:
+    with connect_instrumented(mortal.uri) as client:
         app = create_app(settings(), client["likes"])
         assert readiness(app)[0] == 200
         assert mortal.pid is not None
@@ -65,7 +65,7 @@ def test_unreachable_when_the_server_was_killed_and_slow_when_it_is_frozen(morta
 
 
 def test_no_primary_when_the_server_stepped_down(mortal: EmbeddedMongod) -> None:
-    with connect(mortal.uri) as client:
+    with connect_instrumented(mortal.uri) as client:
         app = create_app(settings(), client["likes"])
         assert readiness(app)[0] == 200
         with MongoClient[Document](mortal.uri) as other:
@@ -87,7 +87,7 @@ def test_ready_but_degraded_when_only_the_limiters_store_is_away(database: Datab
 
 def test_health_asks_nobody_and_readiness_asks_once(mongod: EmbeddedMongod, database: Database) -> None:
     counted = CountedCommands()
-    with connect(mongod.uri, event_listeners=[counted]) as client:
+    with connect_instrumented(mongod.uri, event_listeners=[counted]) as client:
         app = create_app(settings(), client[database.name])
         with counted.during() as names:
             assert app.test_client().get("/healthz").get_json() == {"status": "ok"}
@@ -98,6 +98,6 @@ def test_health_asks_nobody_and_readiness_asks_once(mongod: EmbeddedMongod, data
 
 
 def test_healthy_when_the_database_is_away() -> None:
-    with connect("mongodb://127.0.0.1:1/") as client:
+    with connect_instrumented("mongodb://127.0.0.1:1/") as client:
         response = create_app(settings(), client["away"]).test_client().get("/healthz")
     assert (response.status_code, response.get_json()) == (200, {"status": "ok"})

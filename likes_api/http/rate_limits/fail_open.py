@@ -16,6 +16,7 @@ from limits.strategies import STRATEGIES, MovingWindowRateLimiter
 
 from likes_api import metrics
 from likes_api.http.rate_limits.mongodb_storage import RateWindows, Use, Window
+from likes_api.mongodb.failures import facts
 
 R = TypeVar("R")
 
@@ -78,7 +79,7 @@ class FailOpenMovingWindow(MovingWindowRateLimiter):
                 return question()
             except self.storage.base_exceptions as error:
                 self._asleep_until = time.monotonic() + PAUSE_SECONDS
-                log.warning("rate limits are off, their storage fails", extra={"failure": type(error).__name__})
+                log.warning("rate limits are off, their storage fails", extra=facts(error))
         metrics.count_limiter_failure()
         return otherwise
 

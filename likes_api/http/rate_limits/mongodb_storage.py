@@ -107,7 +107,7 @@ class RateWindows(Storage, MovingWindowSupport):
         """Tell whether the database answers."""
         try:
             with deadline(ANSWER_SECONDS):
-                ping(self._database)
+                ping(self._database.client)
         except StoreError:
             return False
         return True

@@ -27,6 +27,7 @@ from pymongo.read_concern import ReadConcern
 from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.failures import facts
 from likes_api.repository.votes import vote_documents
 from likes_api.repository.votes.array_votes import OVERFLOW, Form
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
@@ -96,8 +97,8 @@ class Migration:
                 moved = move.start() and move.finish()
                 if moved:
                     self._mark(id_)
-        except PyMongoError:
-            _logger.warning("a move failed", extra={"collection": collection}, exc_info=True)
+        except PyMongoError as error:
+            _logger.warning("a move failed", extra={"collection": collection} | facts(error))
         if not moved:
             self.discard(id_)
         return moved

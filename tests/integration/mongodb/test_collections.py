@@ -47,7 +47,7 @@ def test_every_collection_is_prefixed_or_the_hosts_when_all_of_the_service_was_u
         "LIKES_MONGODB_DATABASE": shared.name,
         "LIKES_SECRET_KEY": settings.SECRET_KEY,
         "LIKES_COLLECTION_PREFIX": "feedback_",
-        "LIKES_OVERFLOW_AT": "2",
+        "LIKES_QA_OVERFLOW_AT": "2",
     }
 
     def run(*arguments: str, stdin: bytes = b"") -> str:
@@ -59,7 +59,7 @@ def test_every_collection_is_prefixed_or_the_hosts_when_all_of_the_service_was_u
     token = run("token", "create", "--person", "ada", "--scope", "public:read", "--scope", "interactions")
     run("session", "create", "--user", "ada")
     configured = settings.settings(
-        RATELIMIT_ENABLED="true", GUEST_LIKES="true", COLLECTION_PREFIX="feedback_", OVERFLOW_AT="2"
+        RATELIMIT_ENABLED="true", GUEST_LIKES="true", COLLECTION_PREFIX="feedback_", QA_OVERFLOW_AT="2"
     )
     app = create_app(configured, shared)
     ensure_indexes(collections.with_prefix(shared, "feedback_"))

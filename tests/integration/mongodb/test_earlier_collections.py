@@ -1,5 +1,6 @@
 """What versions without a prefix wrote is renamed when we start; what is a host's is not touched."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,19 +9,23 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from harness.documents import named_database
+from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb import collections
+from likes_api.mongodb.circuit_breaker import CircuitBreaker
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.ndjson import import_lines
 from likes_api.repository.content import ContentRepository
 from likes_api.repository.votes.compaction import Compaction
-from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
-from likes_api.repository.votes.targets import TargetFinder
+from likes_api.server import deployment
 from likes_api.votes import Target, TargetKind, Vote
 from tests.support.moved import move
+from tests.support.settings import settings
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
 LINES = (
@@ -83,7 +88,7 @@ def test_votes_on_a_moved_target_go_on_when_its_collection_was_renamed(shared: D
     write_as_before(shared)
     rename_earlier(shared)
     target = Target(TargetKind.ENTRY, "full")
-    votes = VoteRepository(shared, maintenance=Maintenance(shared, TargetFinder(), 1_000))
+    votes = VoteRepository(shared)
     assert votes.toggle(target, "carol", Vote.UP).upvotes == 3
     assert votes.toggle(target, "ada", Vote.UP).upvotes == 2
     compaction = Compaction(shared)
@@ -161,3 +166,42 @@ def test_renaming_costs_one_round_trip_when_there_is_nothing_to_rename(watched: 
     with counted.during() as names:
         rename_earlier(watched["nothing"])
     assert names == ["listCollections"]
+
+
+def test_worker_serves_when_the_server_refuses_to_rename(
+    shared: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_as_before(shared)
+
+    def unauthorized(*_: object) -> None:
+        raise OperationFailure("of whom and what", 13, {"code": 13, "codeName": "Unauthorized"})
+
+    monkeypatch.setattr(Collection, "rename", unauthorized)
+    rename_earlier(shared)
+    (line,) = [vars(each) for each in caplog.records]
+    assert (line["levelname"], line["code"], line["code_name"]) == ("WARNING", 13, "Unauthorized")
+    assert "of whom" not in caplog.text
+
+
+def test_worker_refuses_calls_when_it_could_not_rename_yet(
+    mongod: EmbeddedMongod, shared: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else requests would find nothing in our collections, and make them under their new names."""
+    write_as_before(shared)
+    reachable, closed = threading.Event(), threading.Event()
+
+    def rename(database: Database) -> None:
+        if not reachable.is_set():
+            raise ServerSelectionTimeoutError
+        rename_earlier(database)
+
+    monkeypatch.setattr(deployment, "rename_earlier", rename)
+    monkeypatch.setattr(deployment, "_RETRY_SECONDS", 0.01)
+    circuit = CircuitBreaker(lambda: None, lambda is_open: None if is_open else closed.set())
+    configured = settings(MONGODB_URI=mongod.uri, MONGODB_DATABASE=shared.name, SECRET_KEY="s" * 32)
+    deployment.prepare(configured, circuit)
+    assert circuit.is_open
+    reachable.set()
+    assert closed.wait(30)
+    assert "likes_entries" in contents(shared)
+    assert "entries" not in contents(shared)

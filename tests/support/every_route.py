@@ -1,0 +1,100 @@
+"""A sound request to every route of the application, taken from its URL map: a new route is in it by construction."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mongomock
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from likes_api.app import create_app
+from likes_api.mongodb.documents import Database
+from tests.support import diaspora
+from tests.support.idempotency import KEY
+from tests.support.qa_votes import BALLOT, COOKIE, session_of
+from tests.support.settings import settings
+
+# What stands for each variable part of a URL. A route with another one: name it here.
+_VALUES: Mapping[str, str] = {
+    "entry_id": "e",
+    "post_guid": diaspora.PUBLIC,
+    "comment_guid": diaspora.comment_on(diaspora.PUBLIC),
+    "version": "0",
+    "name": "demo.css",
+}
+_OWN_METHODS = {"HEAD", "OPTIONS"}
+# Of contracts whose writes take an Idempotency-Key.
+_KEYED = {"qa_votes", "simple_likes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method of one route.
+
+    :param key: whether it carries an ``Idempotency-Key``.
+    """
+
+    blueprint: str
+    method: str
+    rule: str
+    key: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.rule}{' with a key' if self.key else ''}"
+
+    @property
+    def url(self) -> str:
+        return re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda match: _VALUES[match[1]], self.rule)
+
+
+def _every_call() -> Iterator[Call]:
+    app = create_app(settings(DEMO="true"), mongomock.MongoClient().likes)
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - _OWN_METHODS):
+            blueprint = rule.endpoint.partition(".")[0]
+            yield Call(blueprint, method, rule.rule)
+            if method == "POST" and blueprint in _KEYED:
+                yield Call(blueprint, method, rule.rule, key=True)
+
+
+CALLS = tuple(_every_call())
+
+
+def populate(database: Database) -> str:
+    """Bring what the requests are about, and return a bearer token."""
+    database["questions"].insert_one({"_id": "q_123"})
+    database["users"].insert_one({"_id": "alice"})
+    database["likes_entries"].insert_one({"_id": "e", "guest_allowed": True})
+    diaspora.populate(database)
+    return diaspora.token_of(database)
+
+
+def send(app: Flask, call: Call, token: str) -> TestResponse:
+    """Send the request as a caller who may do it."""
+    client = app.test_client()
+    client.set_cookie(COOKIE, session_of("ada").partition("=")[2])
+    return client.open(call.url, method=call.method, **_OPTIONS[call.blueprint](client, call, token))
+
+
+def _csrf(client: FlaskClient) -> str:
+    return str(client.get("/!/simple-likes/csrf-token").get_json()["csrf_token"])
+
+
+def _json(call: Call, body: object, **headers: str) -> dict[str, Any]:
+    return {"json": body, "headers": headers | ({KEY: "key-of-every-route"} if call.key else {})}
+
+
+# A contract that is not here: add how it is called.
+_OPTIONS: Mapping[str, Callable[[FlaskClient, Call, str], dict[str, Any]]] = {
+    "ops": lambda *_: {},
+    "widget": lambda *_: {},
+    "demo": lambda client, *_: {"data": {"csrf_token": _csrf(client), "user": "alice"}},
+    "qa_votes": lambda _, call, __: _json(call, BALLOT),
+    "simple_likes": lambda client, call, _: (
+        _json(call, {}, **{"X-CSRF-TOKEN": _csrf(client)}) if call.method == "POST" else {"query_string": "ids=e"}
+    ),
+    "diaspora": lambda _, __, token: {"headers": {"Authorization": f"Bearer {token}"}},
+}
