@@ -16,6 +16,7 @@ import click
 import config
 from config.logging import configuration
 from config.settings import Settings, SettingsError
+from likes_api.checks.command import check
 from likes_api.embedded_mongod.server import EmbeddedMongod, EmbeddedMongoError, find_mongod
 from likes_api.identity.bearer import Scope
 from likes_api.identity.cookies import WRITTEN_NAME
@@ -57,6 +58,9 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
 @click.version_option(package_name="likes-api")
 def main() -> None:
     """Keep likes and up/down votes for other people's applications."""
+
+
+main.add_command(check)
 
 
 @main.command()

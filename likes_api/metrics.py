@@ -16,13 +16,16 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 __all__ = [
+    "ADDRESSED",
     "CONTENT_TYPE",
+    "ONE_ADDRESS",
     "circuit_is_open",
     "count_database_failure",
     "count_idempotency",
     "count_limiter_failure",
     "count_vote",
     "note_voters",
+    "observe_addresses",
     "observe_command",
     "observe_pool_wait",
     "observe_request",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+ADDRESSED, ONE_ADDRESS = "likes_addressed_requests", "likes_one_address_requests"
 
 # Seconds. A vote takes a few milliseconds; a request is over after 3.5 s whatever happens (CONTRACTS.md).
 _REQUEST_BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 3.5)
@@ -69,6 +73,15 @@ _voters = Gauge(
 )
 _limiter_failures = Counter("likes_limiter_failures", "Requests let through because the rate limits' store failed.")
 _idempotency = Counter("likes_idempotency", "Requests with an Idempotency-Key, by outcome.", ["outcome"])
+
+_addressed = Gauge(
+    ADDRESSED, "Recent requests without an Authorization header to a contract.", multiprocess_mode="livesum"
+)
+_one_address = Gauge(
+    ONE_ADDRESS,
+    f"How many of {ADDRESSED} one address made, at least; nearly all, behind a proxy that is not counted.",
+    multiprocess_mode="livesum",
+)
 
 
 def observe_request(contract: str | None, route: str | None, method: str, status: int, seconds: float) -> None:
@@ -115,6 +128,12 @@ def count_limiter_failure() -> None:
 def count_idempotency(outcome: str) -> None:
     """Count a request with an ``Idempotency-Key``."""
     _idempotency.labels(outcome).inc()
+
+
+def observe_addresses(requests: int, of_one: int) -> None:
+    """Note how many recent requests of this worker there were, and how many of them one address made, at least."""
+    _addressed.set(requests)
+    _one_address.set(of_one)
 
 
 def render() -> bytes:

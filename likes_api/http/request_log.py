@@ -12,10 +12,12 @@ from flask import Flask, Response, g, request
 from flask.globals import request_ctx
 
 from likes_api import metrics
+from likes_api.http.address_share import AddressShare
 from likes_api.mongodb.instrumented import trace
 
 log = logging.getLogger(__name__)
 
+_WITHOUT_VISITORS = frozenset({None, "ops"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}")
 
 
@@ -26,6 +28,8 @@ def register(app: Flask) -> None:
     """
     # logging finds out anew for each line who writes it, in which process and thread, and from where in the code.
     record_of_all = vars(log.makeRecord(log.name, logging.INFO, __file__, 0, "request", (), None))
+
+    addresses = AddressShare()
 
     @app.before_request
     def begin() -> None:
@@ -41,6 +45,9 @@ def register(app: Flask) -> None:
         seconds = time.perf_counter() - began
         route = asked.url_rule.rule if asked.url_rule else None
         metrics.observe_request(asked.blueprint, route, asked.method, response.status_code, seconds)
+        # Tokens are sent by other servers, which rightly have one address; probes likewise.
+        if asked.blueprint not in _WITHOUT_VISITORS and "HTTP_AUTHORIZATION" not in asked.environ:
+            addresses.note(asked.remote_addr)
         if log.isEnabledFor(logging.INFO):
             record = logging.LogRecord.__new__(logging.LogRecord)
             vars(record).update(

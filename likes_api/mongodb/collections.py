@@ -88,3 +88,24 @@ def ensure_indexes(database: Database, *collections: str) -> None:
     """
     for collection in collections:
         get(database, collection).create_indexes(list(_INDEXES[collection]))
+
+
+def missing_indexes(database: Database) -> list[tuple[str, str]]:
+    """Return each index that one of our collections lacks: the collection's name and the index's."""
+    missing = []
+    for collection, indexes in _INDEXES.items():
+        there = _indexed(database, collection)
+        wanted = {tuple(index.document["key"].items()): index.document["name"] for index in indexes}
+        missing += [(name_in(database, collection), name) for key, name in wanted.items() if there and key not in there]
+    return missing
+
+
+def is_found_by(database: Database, collection: str, field: str) -> bool:
+    """Whether an index leads to a collection's documents by a field; one that is not there needs none."""
+    there = _indexed(database, collection)
+    return not there or any(key[0][0] == field for key in there)
+
+
+def _indexed(database: Database, collection: str) -> set[tuple[tuple[str, Any], ...]]:
+    """Return the keys of a collection's indexes; a collection that is not there has none, not even that on ``_id``."""
+    return {tuple(index["key"].items()) for index in get(database, collection).list_indexes()}

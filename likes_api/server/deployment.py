@@ -32,10 +32,19 @@ def open_database(settings: Settings) -> Iterator[Database]:
     :raises EmbeddedMongoError: without ``LIKES_MONGODB_URI`` there is no mongod to run.
     :raises likes_api.repository.StoreError: the database is unavailable.
     """
-    with _server(settings) as uri, connect(uri) as client:
-        database = collections.with_prefix(client[settings.mongodb_database], settings.collection_prefix)
+    with connected(settings) as database:
         rename_earlier(database)
         yield database
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Database]:
+    """Return the database that the settings name, as it is; whether it answers shows when it is asked.
+
+    :raises EmbeddedMongoError: without ``LIKES_MONGODB_URI`` there is no mongod to run.
+    """
+    with _server(settings) as uri, connect(uri) as client:
+        yield collections.with_prefix(client[settings.mongodb_database], settings.collection_prefix)
 
 
 def ensure_indexes(database: Database) -> None:
