@@ -16,12 +16,16 @@ from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from config.origins import SCHEMES, normalised
+from likes_api.mongodb.connection_string import RESERVED_DATABASES, database_of, fault_of
 
 MINIMUM_SECRET_BYTES = 32
 # Settings that hold secrets may stand in a file, which the variable with this suffix names.
 FILE = "_FILE"
 SEVERAL_IN_A_FILE = ("LIKES_NEXTAUTH_SECRET", "LIKES_SECRET_KEY")
 IN_FILES = (*SEVERAL_IN_A_FILE, "LIKES_MONGODB_URI", "LIKES_RATELIMIT_STORAGE_URI")
+_DATABASE_NAMES = f"write up to 63 letters, digits, _ and -, and none of {', '.join(RESERVED_DATABASES)}."
+# Fields of questions and messages that are written, so that they cannot be what these are found by.
+_WRITTEN_FIELDS = frozenset({"upvotes", "downvotes", "likedBy", "dislikedBy", "likesOverflow"})
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
 
 
@@ -95,6 +99,7 @@ class Settings:
             faults["LIKES_MONGODB_URI"] = ["Required; only `likes-api run` brings a MongoDB of its own."]
         if faults:
             raise SettingsError("\n".join(f"{name}: {' '.join(faults[name])}" for name in sorted(faults)))
+        values["mongodb_database"] = values["mongodb_database"] or database_of(values["mongodb_uri"] or "") or "likes"
         limits = {name.removeprefix("limit_"): values.pop(name) for name in list(values) if name.startswith("limit_")}
         return cls(**values, limits=Limits(**limits))
 
@@ -172,6 +177,24 @@ def _mongodb_uri(value: str) -> None:
             "Not a MongoDB URI; write mongodb://host:port or mongodb+srv://host, and @, : and / of a password as "
             "%40, %3A and %2F."
         )
+    if (fault := fault_of(value)) is not None:
+        raise ValidationError(f"Not a MongoDB URI that works: {fault}")
+
+
+def _database_uri(value: str) -> None:
+    _mongodb_uri(value)
+    name = database_of(value)
+    if name is not None and not _is_database(name):
+        raise ValidationError(f"The database it names is not one for votes; {_DATABASE_NAMES}")
+
+
+def _database_name(value: str) -> None:
+    if not _is_database(value):
+        raise ValidationError(f"Not a database for votes; {_DATABASE_NAMES}")
+
+
+def _is_database(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) is not None and name not in RESERVED_DATABASES
 
 
 def _limit_storage(value: str) -> None:
@@ -189,7 +212,13 @@ def _hosts(values: tuple[str, ...]) -> None:
         raise ValidationError("Not a list of hosts; write them without scheme and port: www.example.com,.example.org")
 
 
+def _not_empty(values: tuple[str, ...]) -> None:
+    if not values:
+        raise ValidationError("Nothing but commas.")
+
+
 def _secrets(values: tuple[str, ...]) -> None:
+    _not_empty(values)
     if any(len(value.encode()) < MINIMUM_SECRET_BYTES for value in values):
         raise ValidationError(
             f"Too short; each secret takes at least {MINIMUM_SECRET_BYTES} bytes, and a comma begins another one."
@@ -203,18 +232,16 @@ def _bind(value: str) -> None:
 
 
 def _field_name(value: str) -> None:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValidationError("Not a field name.")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or value in _WRITTEN_FIELDS:
+        raise ValidationError("Not a field name, or one of the fields that votes are in.")
 
 
 class _SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    mongodb_uri = fields.String(data_key="LIKES_MONGODB_URI", load_default=None, validate=_mongodb_uri)
-    mongodb_database = fields.String(
-        data_key="LIKES_MONGODB_DATABASE", load_default="likes", validate=validate.Regexp(r"[A-Za-z0-9_-]{1,63}\Z")
-    )
+    mongodb_uri = fields.String(data_key="LIKES_MONGODB_URI", load_default=None, validate=_database_uri)
+    mongodb_database = fields.String(data_key="LIKES_MONGODB_DATABASE", load_default=None, validate=_database_name)
     collection_prefix = fields.String(
         data_key="LIKES_COLLECTION_PREFIX",
         load_default="likes_",
@@ -231,7 +258,9 @@ class _SettingsSchema(Schema):
     nextauth_cookie = fields.String(
         data_key="LIKES_NEXTAUTH_COOKIE", load_default=None, validate=validate.Regexp(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
     )
-    nextauth_user_claims = _CommaSeparated(data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"))
+    nextauth_user_claims = _CommaSeparated(
+        data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"), validate=_not_empty
+    )
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
     cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())

@@ -1,5 +1,6 @@
 """The composition root: settings and a database in, a Flask app out, in named steps."""
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from likes_api.identity.caller import SessionAuthenticator
 from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.collections import with_prefix
+from likes_api.mongodb.connection_string import overridden
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.instrumented import connect_instrumented, instrumented
 from likes_api.repository.entries import EntryRepository
@@ -43,6 +45,8 @@ from likes_api.widget import routes as widget_routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 16 * 1024
 # From a request's arrival to the end of its last database call, the wait for a thread included. The driver may overrun
@@ -100,6 +104,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
 def _open_database(settings: Settings) -> Database:
     if settings.mongodb_uri is None:
         raise ValueError("LIKES_MONGODB_URI is not set")
+    if names := overridden(settings.mongodb_uri):
+        _logger.warning("these options of LIKES_MONGODB_URI are ours to set", extra={"options": names})
     return connect_instrumented(settings.mongodb_uri)[settings.mongodb_database]
 
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from likes_api import metrics
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
+from likes_api.mongodb.capabilities import is_standalone
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.readiness import fault_of
 
@@ -40,14 +41,18 @@ def create_blueprint(
     def readiness() -> tuple[dict[str, Any], int]:
         """Answer 200 when a vote could be taken now, else 503 and what is not ready.
 
-        Without the store of the rate limits votes go on, so that it is away is told but leaves us ready.
+        Without the store of the rate limits votes go on, and so they do on a MongoDB without transactions: that is told
+        but leaves us ready.
         """
         fault = fault_of(database, DATABASE_SECONDS)
         if fault is not None:
             return {"status": "unavailable", "not_ready": {"mongodb": fault.value}}, 503
+        degraded: dict[str, str] = {}
+        if is_standalone(database):
+            degraded["mongodb"] = "no transactions"
         if not limiter_answers(LIMITER_SECONDS):
-            return {"status": "ok", "degraded": {"limiter": "unreachable"}}, 200
-        return {"status": "ok"}, 200
+            degraded["limiter"] = "unreachable"
+        return {"status": "ok"} | ({"degraded": degraded} if degraded else {}), 200
 
     @blueprint.get("/metrics")
     @accepts()

@@ -15,7 +15,7 @@ from flask import Request
 
 from likes_api import metrics
 from likes_api.http.errors import Refused
-from likes_api.repository.idempotency_keys import IdempotencyRepository, KeyInUse, KeyReused, RequestKey
+from likes_api.repository.idempotency_keys import IdempotencyRepository, KeyInUse, KeyReused, NoTransactions, RequestKey
 
 MAX_LENGTH = 255
 HEADER = "Idempotency-Key"
@@ -46,7 +46,7 @@ def once(
     Only what was done is remembered: where ``act`` refuses, nothing was, and a repetition is looked at afresh.
 
     :raises Refused: 409 with ``Retry-After`` while the first request is under way; 422 where the key came with
-        another request before.
+        another request before; 400 where the database has no transactions.
     """
     if key is None:
         return act(), False
@@ -55,6 +55,9 @@ def once(
     except KeyInUse:
         metrics.count_idempotency("in_use")
         raise Refused(409, "A request with this Idempotency-Key is under way", {"Retry-After": "1"}) from None
+    except NoTransactions:
+        metrics.count_idempotency("refused")
+        raise Refused(400, "Idempotency-Key takes a MongoDB replica set") from None
     except KeyReused:
         metrics.count_idempotency("reused")
         raise Refused(422, "This Idempotency-Key was used for another request") from None

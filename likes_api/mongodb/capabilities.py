@@ -1,5 +1,7 @@
 """What the server can do that not every MongoDB can."""
 
+from pymongo.server_type import SERVER_TYPE
+
 from likes_api.mongodb.documents import Database
 
 
@@ -10,3 +12,9 @@ def has_transactions(database: Database) -> bool:
     """
     hello = database.client.admin.command("hello")
     return "setName" in hello or hello.get("msg") == "isdbgrid"
+
+
+def is_standalone(database: Database) -> bool:
+    """Whether the server is known to have no transactions, by what the driver saw last; no round trip."""
+    servers = database.client.topology_description.server_descriptions().values()
+    return any(server.server_type == SERVER_TYPE.Standalone for server in servers)

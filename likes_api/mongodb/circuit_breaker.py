@@ -13,7 +13,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock, Thread
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure, WaitQueueTimeoutError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    WaitQueueTimeoutError,
+)
 
 from likes_api.mongodb.failures import facts
 
@@ -86,7 +92,8 @@ class CircuitBreaker:
             yield
         except (WaitQueueTimeoutError, ExecutionTimeout):
             raise
-        except ConnectionFailure:
+        except (ConnectionFailure, ConfigurationError):
+            # The latter where name servers do not know, or do not say, the hosts of a mongodb+srv URI.
             self._failed(closings)
             raise
         except OperationFailure:
@@ -137,7 +144,7 @@ class CircuitBreaker:
         try:
             with bypassed():
                 probe()
-        except (ConnectionFailure, ExecutionTimeout):
+        except (ConnectionFailure, ConfigurationError, ExecutionTimeout):
             return False
         except OperationFailure:
             return True  # it answered

@@ -13,13 +13,14 @@ from pymongo import MongoClient
 from pymongo.errors import NotPrimaryError
 
 from likes_api.mongodb.circuit_breaker import bypassed
+from likes_api.mongodb.connection_string import with_our_options
 from likes_api.mongodb.documents import Document
 
+# What our answers rest on; connection_string.py has what of the URI is left out for it.
+_OURS: dict[str, Any] = {"w": "majority", "journal": True, "retryWrites": True, "retryReads": True, "tz_aware": True}
 # The URI wins over each of these, so an operator can change one without a setting of ours for it.
 _DEFAULTS: dict[str, Any] = {
     "appname": "likes-api",
-    "w": "majority",
-    "retryWrites": True,
     "serverSelectionTimeoutMS": 2_000,
     "connectTimeoutMS": 1_000,
     "socketTimeoutMS": 3_000,
@@ -34,21 +35,22 @@ def connect(uri: str, **options: Any) -> MongoClient[Document]:
     """Make a client; it connects when first used.
 
     Call this in the process that uses it: a client must not cross a fork. A write is acknowledged once it is journaled
-    on a majority of the replica set (``w=majority`` implies the journal by the server's default), and the driver
-    retries it once, which the server applies once.
+    on a majority of the replica set, and the driver retries it once, which the server applies once; reads are the
+    primary's. The hosts of a ``mongodb+srv`` URI are looked up with the first use, and again until that succeeds.
 
     :raises pymongo.errors.InvalidURI: ``uri`` is malformed.
 
     Source: PyMongo documentation, ``MongoClient``; MongoDB manual, "Retryable Writes".
     """
-    return MongoClient(uri, **client_options(uri, options))
+    return MongoClient(**client_options(uri, options))
 
 
 def client_options(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a client: those given, and defaults for what neither they nor the URI name."""
+    """Return the arguments of a client: ours, those given, and defaults for what neither they nor the URI name."""
     given = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
     defaults = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
-    return {"tz_aware": True, **defaults, **options}
+    lazy = {"connect": False} if uri.startswith("mongodb+srv:") else {}
+    return {"host": with_our_options(uri), **lazy, **defaults, **_OURS, **options}
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class InstrumentedClient(MongoClient[Document]):
 def connect_instrumented(uri: str, **options: Any) -> InstrumentedClient:
     """Make a client as :func:`likes_api.mongodb.client.connect` does, that a process serves with."""
     listeners = [CommandMetrics(), PoolMetrics(), *options.get("event_listeners", ())]
-    return InstrumentedClient(uri, **client_options(uri, options | {"event_listeners": listeners}))
+    return InstrumentedClient(**client_options(uri, options | {"event_listeners": listeners}))
 
 
 def circuit_of(database: Database) -> CircuitBreaker | None:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from pymongo.errors import (
+    ConfigurationError,
     ConnectionFailure,
     ExecutionTimeout,
     NetworkTimeout,
@@ -48,6 +49,9 @@ def fault_of(database: Database, seconds: float) -> Unready | None:
         return Unready.REFUSED
     except ConnectionFailure:
         return _why_no_server(database)
+    except ConfigurationError:
+        # The hosts of a mongodb+srv URI are looked up with the first use.
+        return Unready.UNREACHABLE
     circuit = circuit_of(database)
     return Unready.CIRCUIT_OPEN if circuit is not None and circuit.is_open else None
 

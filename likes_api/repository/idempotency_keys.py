@@ -31,10 +31,16 @@ REQUEST_SECONDS = 2.5
 ORPHANED_SECONDS = 4.0
 
 _WRITE_CONFLICT = 112
+# IllegalOperation: "Transaction numbers are only allowed on a replica set member or mongos".
+_NO_TRANSACTIONS = 20
 
 
 class KeyInUse(Exception):
     """The first request with this key has not been answered yet."""
+
+
+class NoTransactions(Exception):
+    """This MongoDB has no transactions, so a vote and the record of it cannot be written together."""
 
 
 class KeyReused(Exception):
@@ -68,6 +74,7 @@ class IdempotencyRepository:
         :returns: the answer, the first one's where this is a repetition, and whether it is one.
         :raises KeyInUse: the first request with the key is under way, or its end is not known yet.
         :raises KeyReused: the key belongs to another request.
+        :raises NoTransactions: it cannot be done here; nothing was done.
         """
         until = time.monotonic() + (1 - ENDING_SHARE) * min(seconds_left(), REQUEST_SECONDS)
         try:
@@ -75,6 +82,10 @@ class IdempotencyRepository:
                 return session.with_transaction(lambda _: self._perform(session, key, act, until)), False
         except DuplicateKeyError:
             return self._remembered(key), True
+        except OperationFailure as error:
+            if error.code == _NO_TRANSACTIONS:
+                raise NoTransactions from error
+            raise
         except KeyInUse:
             # On the way to a refusal only. Else a killed process's key and target would be held for a minute.
             abort_abandoned_transactions(self._client, age=ORPHANED_SECONDS)

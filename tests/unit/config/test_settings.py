@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import FILE, IN_FILES, Limits, Settings, SettingsError, _SettingsSchema
+from likes_api.mongodb.connection_string import RESERVED_DATABASES
 
 ROOT = Path(__file__).parents[3]
 SECRET = "s" * 32
@@ -170,6 +171,17 @@ def test_variables_of_others_are_left_alone() -> None:
         ("LIKES_MONGODB_URI", "mongodb://user:pa/ss@db.example"),
         ("LIKES_MONGODB_URI", "mongodb://db.example:port1"),
         ("LIKES_MONGODB_URI", "mongodb://a,,b"),
+        ("LIKES_MONGODB_URI", "mongodb://user:tell%nobody@db"),
+        ("LIKES_MONGODB_URI", "mongodb+srv://user:p:ss@cluster.example.net/"),
+        ("LIKES_MONGODB_URI", "mongodb://a,b/?directConnection=true"),
+        ("LIKES_MONGODB_URI", "mongodb://db/?maxPoolSize=many"),
+        ("LIKES_MONGODB_URI", "mongodb://db/?tls=true&tlsCAFile=/tell/nobody"),
+        ("LIKES_MONGODB_URI", "mongodb://db/config"),
+        ("LIKES_MONGODB_URI", "mongodb://db/tell.nobody"),
+        ("LIKES_QA_ID_FIELD", "likedBy"),
+        ("LIKES_SECRET_KEY", ",,"),
+        ("LIKES_NEXTAUTH_USER_CLAIMS", " , "),
+        ("LIKES_RATELIMIT_STORAGE_URI", "mongodb://db/?tls=yes&tlsInsecure=maybe"),
         ("LIKES_MONGODB_DATABASE", "a/b"),
         ("LIKES_MONGODB_DATABASE", "a.b"),
         ("LIKES_MONGODB_DATABASE", "x" * 64),
@@ -259,12 +271,38 @@ def test_database_is_required_when_there_is_nothing_to_bring_one() -> None:
         "mongodb://db:27017/",
         "mongodb://a:1,b:2,[::1]:3/?replicaSet=rs0",
         "mongodb://user:p%40ss@db/likes?authSource=admin",
-        "mongodb+srv://user:p:ss@cluster.example.net/?w=majority",
+        "mongodb+srv://user:p%3Ass@cluster.example.net/?w=majority",
         "mongodb://%2Ftmp%2Fmongod.sock/?directConnection=true",
     ],
 )
 def test_uri_is_accepted_when_the_driver_could_read_it(uri: str) -> None:
     assert load(LIKES_MONGODB_URI=uri, LIKES_SECRET_KEY=SECRET).mongodb_uri == uri
+
+
+@pytest.mark.parametrize(
+    ("path", "variable", "database"),
+    [
+        ("", None, "likes"),
+        ("/", None, "likes"),
+        ("/votes", None, "votes"),
+        ("/votes?replicaSet=rs0", None, "votes"),
+        ("/?replicaSet=rs0", None, "likes"),
+        ("/admin", None, "likes"),  # where users are known
+        ("/votes", "mine", "mine"),
+    ],
+)
+def test_database_is_the_one_that_the_uri_names_unless_the_setting_does(
+    path: str, variable: str | None, database: str
+) -> None:
+    given = {"LIKES_MONGODB_URI": f"mongodb://user:p%40ss@db{path}", "LIKES_SECRET_KEY": SECRET}
+    if variable is not None:
+        given["LIKES_MONGODB_DATABASE"] = variable
+    assert load(**given).mongodb_database == database
+
+
+@pytest.mark.parametrize("name", RESERVED_DATABASES)
+def test_database_is_refused_when_it_is_the_servers_own(name: str) -> None:
+    assert list(faults({"LIKES_MONGODB_DATABASE": name})) == ["LIKES_MONGODB_DATABASE"]
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:8000", "localhost:80", ":8000", "[::1]:8000", "unix:var/likes.sock"])
