@@ -3,13 +3,14 @@
 import statistics
 import tempfile
 
-from bench import load, overflow, qa_votes
+from bench import overflow, qa_votes
+from harness import wrk
 from harness.server import running_server
 from likes_api.mongodb.client import connect
 
 _DATABASE = "bench_http"
-_SMALL = load.WRK_SCRIPT % load.QUESTIONS
-_LARGE = load.WRK_SCRIPT.replace('\'{"targetId":"q_\' .. math.random(%d) .. \'"', '\'{"targetId":"crowd"')
+_SMALL = wrk.WRK_SCRIPT % wrk.QUESTIONS
+_LARGE = wrk.WRK_SCRIPT.replace('\'{"targetId":"q_\' .. math.random(%d) .. \'"', '\'{"targetId":"crowd"')
 
 
 def compare(uri: str, seconds: float) -> None:
@@ -20,19 +21,19 @@ def compare(uri: str, seconds: float) -> None:
     environment = {
         "LIKES_MONGODB_URI": uri,
         "LIKES_MONGODB_DATABASE": _DATABASE,
-        "LIKES_SECRET_KEY": load.SECRET,
-        "LIKES_NEXTAUTH_SECRET": load.SECRET,
+        "LIKES_SECRET_KEY": wrk.SECRET,
+        "LIKES_NEXTAUTH_SECRET": wrk.SECRET,
         "LIKES_RATELIMIT_ENABLED": "false",
         "WEB_CONCURRENCY": "2",
     }
-    small: list[load.Rate] = []
-    large: list[load.Rate] = []
+    small: list[wrk.Rate] = []
+    large: list[wrk.Rate] = []
     with running_server(environment) as url, tempfile.TemporaryDirectory() as directory:
         for script in (_SMALL, _LARGE):
-            load.vote(url, directory, 1, connections=16, script=script)
+            wrk.vote(url, directory, 1, connections=16, script=script)
         for _ in range(overflow.ROUNDS):
-            small.append(load.vote(url, directory, seconds / 2, connections=16, script=_SMALL))
-            large.append(load.vote(url, directory, seconds / 2, connections=16, script=_LARGE))
+            small.append(wrk.vote(url, directory, seconds / 2, connections=16, script=_SMALL))
+            large.append(wrk.vote(url, directory, seconds / 2, connections=16, script=_LARGE))
     rates = [statistics.median(each.votes for each in rounds) for rounds in (small, large)]
     tails = [statistics.median(each.p99 for each in rounds) for rounds in (small, large)]
     print("16 clients over HTTP, 2 workers")

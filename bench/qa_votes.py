@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from pymongo import MongoClient
 
-from bench import load
+from harness import wrk
 from harness.server import running_server
 from harness.wrk import QUESTIONS, SECRET
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
@@ -66,8 +66,8 @@ def _through_gunicorn(uri: str, seconds: float, settings: Mapping[str, str]) -> 
         **settings,
     }
     with running_server(environment) as url, tempfile.TemporaryDirectory() as directory:
-        load.vote(url, directory, min(2.0, seconds), connections=CONNECTIONS)  # warm up: caches
-        rate = load.vote(url, directory, seconds, connections=CONNECTIONS).votes
+        wrk.vote(url, directory, min(2.0, seconds), connections=CONNECTIONS)  # warm up: caches
+        rate = wrk.vote(url, directory, seconds, connections=CONNECTIONS).votes
     with MongoClient(uri) as client:
         client.drop_database(database)
     return rate

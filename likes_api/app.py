@@ -36,7 +36,6 @@ from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.tokens import TokenRepository
-from likes_api.repository.votes.listing import ListingRepository
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
@@ -178,7 +177,6 @@ def _diaspora(database: Database, votes: VoteRepository) -> Blueprint:
         BearerAuthenticator(TokenRepository(database)),
         PostRepository(database),
         votes,
-        ListingRepository(database),
         PeopleRepository(database),
         LikeGuids(database),
     )

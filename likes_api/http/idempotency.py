@@ -15,6 +15,7 @@ from flask import Request
 
 from likes_api import metrics
 from likes_api.http.errors import Refused
+from likes_api.mongodb.documents import Session
 from likes_api.repository.idempotency_keys import IdempotencyRepository, KeyInUse, KeyReused, NoTransactions, RequestKey
 
 MAX_LENGTH = 255
@@ -39,9 +40,11 @@ def key_of(request: Request, caller: str, body: object) -> RequestKey | None:
 
 
 def once(
-    records: IdempotencyRepository, key: RequestKey | None, act: Callable[[], dict[str, Any]]
+    records: IdempotencyRepository, key: RequestKey | None, act: Callable[[Session | None], dict[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
     """Do ``act``, or tell what it answered when the key came first; and tell whether this is a repetition.
+
+    :param act: is given the transaction to be part of, where there is a key.
 
     Only what was done is remembered: where ``act`` refuses, nothing was, and a repetition is looked at afresh.
 
@@ -49,7 +52,7 @@ def once(
         another request before; 400 where the database has no transactions.
     """
     if key is None:
-        return act(), False
+        return act(None), False
     try:
         answer, repeated = records.once(key, act)
     except KeyInUse:

@@ -3,15 +3,13 @@
 A thin layer over PyMongo's own classes, so that no call site has to think of it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 import pymongo.database
 from pymongo import MongoClient
-from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 
 from likes_api import metrics
@@ -28,7 +26,6 @@ PROBE_SECONDS = 1.0
 _ENDS_OF_TRANSACTIONS = frozenset({"commitTransaction", "abortTransaction"})
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-_session: ContextVar[ClientSession | None] = ContextVar("session", default=None)
 
 
 class InstrumentedClient(MongoClient[Document]):
@@ -85,23 +82,9 @@ def trace(request_id: str) -> None:
     _request_id.set(request_id)
 
 
-@contextmanager
-def taking_part(session: ClientSession) -> Iterator[None]:
-    """Make all calls of the block part of a session, and so of its transaction.
-
-    PyMongo's own ``ClientSession.bind`` does not do (4.20): it leaves the write concern on commands within a
-    transaction, which the server refuses.
-    """
-    token = _session.set(session)
-    try:
-        yield
-    finally:
-        _session.reset(token)
-
-
-def is_taking_part() -> bool:
-    """Tell whether calls are part of a session now, which no other thread may share."""
-    return _session.get() is not None
+def current_request_id() -> str | None:
+    """Return the id that this thread's commands carry now."""
+    return _request_id.get()
 
 
 def instrumented(database: Database) -> Database:
@@ -116,8 +99,6 @@ def _instrument(method: F) -> F:
     def call(self: "_InstrumentedCollection | _InstrumentedDatabase", *args: Any, **kwargs: Any) -> Any:
         if (request_id := _request_id.get()) is not None:
             kwargs.setdefault("comment", request_id)
-        if (session := _session.get()) is not None:
-            kwargs.setdefault("session", session)
         return method(self, *args, **kwargs)
 
     return cast(F, call)

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW
+from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.bulk_import import Bringer, MoveFailed, into_arrays
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, any_of, host_keys

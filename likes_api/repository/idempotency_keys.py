@@ -13,14 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.abandoned_transactions import abort_abandoned_transactions
 from likes_api.mongodb.client import deadline, seconds_left
-from likes_api.mongodb.documents import Database, Document
-from likes_api.mongodb.instrumented import instrumented, taking_part
+from likes_api.mongodb.documents import Database, Document, Session
+from likes_api.mongodb.instrumented import instrumented
 
 LIFETIME = timedelta(hours=24)
 # Of the request's deadline, a part is kept for ending the transaction, which would hold the target otherwise.
@@ -62,7 +61,7 @@ class IdempotencyRepository:
         self._client = database.client
         self._records = collections.get(instrumented(database), collections.IDEMPOTENCY)
 
-    def once(self, key: RequestKey, act: Callable[[], Document]) -> tuple[Document, bool]:
+    def once(self, key: RequestKey, act: Callable[[Session], Document]) -> tuple[Document, bool]:
         """Do ``act`` unless a request with this key did so already.
 
         Four round trips: the record, which claims the key; ``act``'s own; the answer into the record; the commit. A
@@ -70,7 +69,8 @@ class IdempotencyRepository:
 
         Where ``act`` raises, nothing is written and the key stays free.
 
-        :param act: writes to this database; it may be called again if the transaction collided with another vote.
+        :param act: writes to this database as part of the session that it is given; it may be called again if the
+            transaction collided with another vote.
         :returns: the answer, the first one's where this is a repetition, and whether it is one.
         :raises KeyInUse: the first request with the key is under way, or its end is not known yet.
         :raises KeyReused: the key belongs to another request.
@@ -91,21 +91,21 @@ class IdempotencyRepository:
             abort_abandoned_transactions(self._client, age=ORPHANED_SECONDS)
             raise
 
-    def _perform(self, session: ClientSession, key: RequestKey, act: Callable[[], Document], until: float) -> Document:
-        with taking_part(session), deadline(max(0.001, until - time.monotonic())):
-            self._claim(key)
-            answer = act()
-            self._records.update_one({"_id": key.id}, {"$set": {"answer": answer}})
+    def _perform(self, session: Session, key: RequestKey, act: Callable[[Session], Document], until: float) -> Document:
+        with deadline(max(0.001, until - time.monotonic())):
+            self._claim(key, session)
+            answer = act(session)
+            self._records.update_one({"_id": key.id}, {"$set": {"answer": answer}}, session=session)
         return answer
 
-    def _claim(self, key: RequestKey) -> None:
+    def _claim(self, key: RequestKey, session: Session) -> None:
         """Insert the record: of two at once, the server lets one wait for nothing and refuses the other.
 
         It comes first, so a collision here is about the key; later ones are about the target, and are tried again.
         """
         record = {"_id": key.id, "fingerprint": key.fingerprint, "expires": datetime.now(UTC) + LIFETIME}
         try:
-            self._records.insert_one(record)
+            self._records.insert_one(record, session=session)
         except OperationFailure as error:
             if error.code == _WRITE_CONFLICT:
                 raise KeyInUse from error

@@ -9,7 +9,7 @@ import pytest
 
 from harness.documents import faults
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.array_votes import OVERFLOW
+from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.compaction import Compaction
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.migration import Migration

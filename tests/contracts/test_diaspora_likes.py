@@ -272,7 +272,7 @@ def test_answer_is_404_when_the_target_goes_after_it_was_looked_up(
 
     for name in ("set", "clear", "tally"):
         monkeypatch.setattr(VoteRepository, name, gone)
-    monkeypatch.setattr("likes_api.repository.votes.listing.ListingRepository.likers", gone)
+    monkeypatch.setattr("likes_api.repository.votes.repository.VoteRepository.likers", gone)
     response = call(pod.app, route, token_of(pod.database))
     assert (response.status_code, response.get_json()) == (404, route.not_found)
 

@@ -1,15 +1,16 @@
-"""Teach mongomock 4.3 expressions in projections (MongoDB 4.4), as ``find_one_and_update`` in the vote repository uses.
+"""Teach mongomock 4.3 what the vote repository needs: expressions in projections (MongoDB 4.4), and ``$type``.
 
-mongomock evaluates expressions in aggregations, but not in projections; this hands the one to the other. It serves unit
-tests only: what matters is proven on a real mongod by the same suite.
+It serves unit tests only: what matters is proven on a real mongod by the same suite.
 """
 
 from typing import Any
 
+from bson import ObjectId
 from mongomock import aggregate
 from mongomock.collection import Collection
 
 _NATIVE = {"$elemMatch", "$slice"}
+_TYPES = {ObjectId: "objectId", type(None): "null", str: "string"}
 
 
 def install() -> None:
@@ -33,3 +34,19 @@ def install() -> None:
         return copy
 
     Collection._copy_only_fields = copy_with_expressions
+    _install_type()
+
+
+def _install_type() -> None:
+    native = aggregate._Parser._handle_type_operator
+
+    def with_type(self: Any, operator: str, values: Any) -> Any:
+        if operator != "$type":
+            return native(self, operator, values)
+        try:
+            return _TYPES.get(type(self.parse(values)), "other")
+        except KeyError:
+            return "missing"
+
+    aggregate.type_operators.append("$type")
+    aggregate._Parser._handle_type_operator = with_type

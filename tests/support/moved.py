@@ -2,10 +2,10 @@
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW, tally_fields
+from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
-from likes_api.repository.votes.vote_documents import OverflowVotes
 from likes_api.votes import Target
 
 
@@ -23,9 +23,9 @@ def reassembled(database: Database, target: Target) -> Document:
         return found
     assert (found["likedBy"], found["dislikedBy"]) == ([], [])
     votes = list(database["likes_votes"].find({"_id.t": state["id"]}).sort([("place", 1), ("_id.v", 1)]))
-    (count,) = OverflowVotes(database).read(targets, {"_id": target.id}, tally_fields(None), {state["id"]})
+    count = VoteRepository(database).tally(target)
     arrays = {
         array: [each["_id"]["v"] for each in votes if each.get("vote") == vote]
         for array, vote in (("likedBy", "up"), ("dislikedBy", "down"))
     }
-    return found | arrays | {"upvotes": count["upvotes"], "downvotes": count["downvotes"]}
+    return found | arrays | {"upvotes": count.upvotes, "downvotes": count.downvotes}

@@ -19,7 +19,6 @@ from likes_api.identity.caller import CallerKind, InvalidCredential
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import Post, PostRepository
-from likes_api.repository.votes.listing import ListingRepository
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
@@ -35,7 +34,6 @@ def create_blueprint(
     bearers: BearerAuthenticator,
     posts: PostRepository,
     votes: VoteRepository,
-    listing: ListingRepository,
     people: PeopleRepository,
     guids: LikeGuids,
 ) -> Blueprint:
@@ -49,7 +47,7 @@ def create_blueprint(
             page = paging.load_page(request.args.get("page"), request.args.get("per_page"))
             # From the page before, since only its likes tell that it exists where this one has none.
             start = max(0, page.offset - page.size)
-            found = listing.likers(admitted.target, admitted.person, start, page.offset - start + page.size)
+            found = votes.likers(admitted.target, admitted.person, start, page.offset - start + page.size)
             likers = found.ids[page.offset - start :]
             authors = people.by_guids(likers)
             body = schemas.dump_likes(likers, authors, lambda liker: guids.guid_of(admitted.target, liker))

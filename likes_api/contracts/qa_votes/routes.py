@@ -12,6 +12,7 @@ from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits, Rule
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
+from likes_api.mongodb.documents import Session
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
@@ -47,15 +48,15 @@ def create_blueprint(
 
     @rate_limits.counted(Rule("qa-vote", limit, lambda: g.caller.id))
     def cast(ballot: schemas.Ballot, key: RequestKey | None) -> dict[str, Any]:
-        answer, repeated = idempotency.once(records, key, lambda: toggle(ballot))
+        answer, repeated = idempotency.once(records, key, lambda session: toggle(ballot, session))
         if not repeated:
             metrics.count_vote(blueprint.name, answer["action"])
         return answer
 
-    def toggle(ballot: schemas.Ballot) -> dict[str, Any]:
+    def toggle(ballot: schemas.Ballot, session: Session | None) -> dict[str, Any]:
         # One round trip. A JWT session costs none; a database session has cost one, to find the user.
         try:
-            tally = votes.toggle(ballot.target, g.caller.id, ballot.vote)
+            tally = votes.toggle(ballot.target, g.caller.id, ballot.vote, session)
         except TargetNotFound:
             raise errors.not_found() from None
         return schemas.dump_answer(action_of_toggle(ballot.vote, tally.own), tally)

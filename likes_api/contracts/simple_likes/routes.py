@@ -14,6 +14,7 @@ from likes_api.http.rate_limits.limits import RateLimits, Rule
 from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
 from likes_api.identity.guest import GuestIds, network
+from likes_api.mongodb.documents import Session
 from likes_api.repository.entries import EntryPolicy, EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.votes.repository import VoteRepository
@@ -59,17 +60,17 @@ def create_blueprint(
         _require_body()
         # Who has no valid session has no answer that could be remembered.
         key = idempotency.key_of(request, g.caller.id if g.caller else "", None)
-        answer, repeated = idempotency.once(records, key, lambda: cast(target))
+        answer, repeated = idempotency.once(records, key, lambda session: cast(target, session))
         if not repeated:
             metrics.count_vote(blueprint.name, Action.LIKED if answer["user_has_liked"] else Action.UNLIKED)
         return answer
 
-    def cast(target: Target) -> dict[str, Any]:
+    def cast(target: Target, session: Session | None) -> dict[str, Any]:
         # Two round trips: what the entry's owner allows, and the vote. A JWT session costs none; a database session
         # has cost one, to find the user.
         try:
             voter = _voter(entries.policy(target.id), guest_likes=guest_likes)
-            tally = votes.toggle(target, voter.id, Vote.UP)
+            tally = votes.toggle(target, voter.id, Vote.UP, session)
         except TargetNotFound:
             raise errors.not_found() from None
         return schemas.dump_answer(tally)

@@ -1,157 +1,266 @@
-"""The filters, updates and expressions that make up a vote: which arrays and counters move, and what is returned.
+"""Votes in the documented form: conditional updates on ``likedBy``, ``dislikedBy`` and their counters.
 
-Missing vote fields mean 0 and empty (``CONTRACTS.md`` section 1); no other field is named here, so none is touched.
-Values that came from a client stand in ``$literal``: a voter called ``$likedBy`` is a string, not a field path.
-
-Source: MongoDB manual, "Updates with Aggregation Pipeline".
+MongoDB applies each update to a document atomically, so counter and array move together, and a driver's retry of it is
+applied once (retryable writes). A vote that is alone is one ``findAndModify``; votes that meet go together, as a bulk
+write of conditional updates and one read of the counts. Why so: ``docs/decisions/0002``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from likes_api.votes import Vote
+from bson import ObjectId
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
 
-Expression = dict[str, Any]
+from likes_api.mongodb import collections
+from likes_api.mongodb.documents import Collection, Database, Document, Session
+from likes_api.mongodb.instrumented import current_request_id
+from likes_api.repository.votes import array_fields
+from likes_api.repository.votes.array_fields import HALVES, OVERFLOW, Form
+from likes_api.repository.votes.cast import Cast, Moved, own_fields
+from likes_api.repository.votes.group_commit import GroupCommit
+from likes_api.repository.votes.maintenance import Maintenance
+from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
+from likes_api.votes import Change, Tally, Target, TargetKind, TargetNotFound, Vote
 
-# The field that tells of a target's votes being moved, or having been moved, out of its document.
-OVERFLOW = "likesOverflow"
+# Votes in one command; an 8 KB document and its update are a few milliseconds of the server for so many.
+MOST = 64
+# A target is sealed for some milliseconds. A seal that is older is broken: the process that made it is gone or slow.
+_SEAL_SECONDS = 0.4
+_SEAL_POLL_SECONDS = 0.004
+
+Step = tuple[Document, Document | list[Document]]
 
 
-class Form(StrEnum):
-    """How far a target's votes have gone from the arrays of its document to documents of their own.
+class _Attempt(NamedTuple):
+    """One conditional update of a batch.
 
-    A document without the field ``likesOverflow`` has them in its arrays. See ``docs/decisions/0009``.
+    :param alone: whether it is worth a round trip of its own, where there is no batch.
     """
 
-    COPYING = "copying"
-    SEALED = "sealed"
-    MOVED = "moved"
+    target: Target
+    own: Vote | None
+    step: Step
+    alone: bool
+    request_id: str | None
 
 
-def without_vote(voter: str) -> Expression:
-    """Match a document with all vote fields in order, in whose arrays the votes are, and where the voter has none.
+class ArrayVotes:
+    """Cast and count votes in the arrays of targets' documents.
 
-    What this leaves out, such as a host's document before its very first vote, :func:`toggle` can deal with.
+    :param maintenance: hears how many voters a document holds.
     """
-    absent = {"$nin": [voter, None]}  # which excludes a missing array as well, and one that is null
-    return {_UP.array: absent, _DOWN.array: absent, **_COUNTED, OVERFLOW: None}
+
+    def __init__(self, database: Database, finder: TargetFinder, maintenance: Maintenance | None) -> None:
+        self._database = database
+        self._finder = finder
+        self._maintenance = maintenance
+        self._batches = {kind: self._group_commit(kind) for kind in TargetKind}
+
+    def cast(self, target: Target, voter: str, change: Change, session: Session | None = None) -> Cast | Moved:
+        """Change one voter's vote.
+
+        Alone, a first vote by toggle and any change by set or clear is one round trip; taking back and switching by
+        toggle, and a change that changes nothing, two. In a batch, two for all of it where each vote is what it was
+        taken for: a toggle for a first vote, then for one that is taken back.
+
+        :param session: a transaction to be part of; never in a batch.
+        :raises TargetNotFound: there is no such target.
+        """
+        if session is None:
+            for attempt in self._attempts(target, voter, change):
+                if (cast := self._batches[target.kind].submit(attempt)) is not None:
+                    return cast
+        return self._decide(target, voter, change, session)
+
+    def tally(self, target: Target, voter: str | None, session: Session | None = None) -> Tally | Moved:
+        """Read a target's counts, and the voter's own vote, in one round trip.
+
+        :raises TargetNotFound: there is no such target.
+        """
+        for tally in self.tallies(target.kind, [target.id], voter, session).values():
+            return tally
+        raise TargetNotFound(target)
+
+    def tallies(
+        self, kind: TargetKind, ids: Iterable[str], voter: str | None, session: Session | None = None
+    ) -> dict[str, Tally | Moved]:
+        """Read many targets in one round trip; ids that do not exist are left out.
+
+        An aggregation, because the voter's place in the arrays is worked out by the server: the arrays stay there.
+        """
+        id_of = {key: id_ for id_ in ids for key in self._finder.keys(kind, id_)}
+        field = self._finder.id_field(kind)
+        fields = {"_id": 0, "key": f"${field}", **array_fields.tally_fields(voter), **own_fields(kind)}
+        pipeline = [{"$match": {field: {"$in": list(id_of)}}}, {"$project": fields}]
+        # Room for all in the first batch, which has 101 by default: a second one would be a second round trip.
+        rows = self._collection(kind).aggregate(pipeline, batchSize=len(id_of) + 1, collation=SIMPLE, session=session)
+        with rows:
+            return {id_of[row["key"]]: _moved(row) or _tally(row) for row in rows}
+
+    def likers(self, target: Target, own: str, offset: int, limit: int) -> list[str] | Moved:
+        """List those who like a target: ``own`` first if among them, then the others, oldest like first.
+
+        One round trip, of which only the stretch comes back: the server cuts the array. New likes go to its end, so a
+        stretch stays what it is while others like.
+
+        :raises TargetNotFound: there is no such target.
+        """
+        fields = {"_id": 0, "ids": array_fields.stretch(own, offset, limit), **array_fields.STATE_FIELDS}
+        pipeline: list[Document] = [{"$match": self._finder.filter(target)}, {"$project": fields}]
+        with self._collection(target.kind).aggregate(pipeline, collation=SIMPLE) as rows:
+            found = next(rows, None)
+        if found is None:
+            raise TargetNotFound(target)
+        ids: list[str] = found["ids"]
+        return _moved(found) or ids
+
+    # -- By guess, in batches
+
+    def _attempts(self, target: Target, voter: str, change: Change) -> Iterable[_Attempt]:
+        """Return the updates that may be what a change comes to, the likeliest first."""
+        request_id = current_request_id()
+        if change.vote is not None:
+            step = array_fields.add(voter, change.vote)
+            # By toggle most votes are somebody's first; `_decide` costs the server a fifth more.
+            yield _Attempt(target, change.vote, step, change.toggles, request_id)
+        taken_back = change.vote if change.toggles else change.only or Vote.UP
+        if taken_back is not None and change.vote in (None, taken_back) and (change.toggles or change.vote is None):
+            yield _Attempt(target, None, array_fields.take_back(voter, taken_back), False, request_id)
+
+    def _group_commit(self, kind: TargetKind) -> GroupCommit[_Attempt, Cast | None]:
+        return GroupCommit(self._try, lambda attempts: self._try_all(kind, attempts), most=MOST)
+
+    def _try(self, attempt: _Attempt) -> Cast | None:
+        """Try one update, with the counts as it leaves them: one round trip. ``None`` if it missed."""
+        if not attempt.alone:
+            return None
+        condition, update = attempt.step
+        # Expressions in the projection cost the server a twentieth of a vote, so the counters come as they are.
+        found = self._find_and_update(attempt.target, condition, update, {half.counter: 1 for half in HALVES.values()})
+        return None if found is None else self._counted(attempt, found)
+
+    def _try_all(self, kind: TargetKind, attempts: Sequence[_Attempt]) -> list[Cast | None]:
+        """Try several updates, and read the counts that they leave: two round trips. ``None`` for each that missed.
+
+        What else is wrong with one, such as a document that is full, looks like a miss too; the deciding update then
+        says so to that vote alone.
+        """
+        updates = [
+            UpdateOne(
+                self._finder.filter(each.target) | each.step[0],
+                array_fields.failing_on_insert(each.step[1]),
+                upsert=True,
+                collation=SIMPLE,
+            )
+            for each in attempts
+        ]
+        comment = " ".join(each.request_id for each in attempts if each.request_id)
+        targets, missed = self._collection(kind), set()
+        try:
+            targets.bulk_write(updates, ordered=False, comment=comment)
+        except BulkWriteError as error:
+            if error.details["writeConcernErrors"]:
+                raise
+            missed = {each["index"] for each in error.details["writeErrors"]}
+        hit = {each.target for index, each in enumerate(attempts) if index not in missed}
+        counts = self._counts(kind, hit, comment) if hit else {}
+        return [
+            self._counted(each, counts.get(each.target)) if index not in missed else None
+            for index, each in enumerate(attempts)
+        ]
+
+    def _counts(self, kind: TargetKind, targets: Iterable[Target], comment: str) -> dict[Target, Document]:
+        keys = {key: target for target in targets for key in self._finder.keys(kind, target.id)}
+        field = self._finder.id_field(kind)
+        fields = {field: 1, "upvotes": 1, "downvotes": 1, **array_fields.STATE_FIELDS, **own_fields(kind)}
+        found = self._collection(kind).find(
+            {field: {"$in": list(keys)}}, fields, batch_size=len(keys) + 1, collation=SIMPLE, comment=comment
+        )
+        with found:
+            return {keys[each[field]]: each for each in found}
+
+    def _counted(self, attempt: _Attempt, found: Document | None) -> Cast:
+        """Return what the attempt did, with the counters as they stand in the document."""
+        upvotes, downvotes = (array_fields.whole((found or {}).get(half.counter)) for half in HALVES.values())
+        if found is None or upvotes is None or downvotes is None or array_fields.state_of(found):
+            # Between the update and the read a host has deleted or overwritten the document, or its votes move.
+            return Cast(attempt.own, changed=True)
+        if self._maintenance is not None:
+            self._maintenance.counted(attempt.target, upvotes + downvotes)
+        return Cast(attempt.own, changed=True, tally=Tally(upvotes, downvotes, attempt.own, _boost(found)))
+
+    # -- By an update that decides
+
+    def _decide(self, target: Target, voter: str, change: Change, session: Session | None) -> Cast | Moved:
+        """Change a vote whatever stands in the document, by an update that works out the rest on the server."""
+        condition, update = array_fields.cast(voter, change)
+        sealed_since: dict[ObjectId, float] = {}
+        while True:
+            found = self._find_and_update(target, condition, update, array_fields.tally_fields(voter), session)
+            if found is None and not condition:
+                raise TargetNotFound(target)
+            if found is None:
+                tally = self.tally(target, voter, session)
+                return tally if isinstance(tally, Moved) else Cast(tally.own, changed=False, tally=tally)
+            if "liked" not in found:
+                # The answer to the driver's retry of an update that had been applied is the whole document: the server
+                # keeps that to answer with, and leaves out the projection (MongoDB 6.0.5).
+                found |= array_fields.projected(found, voter)
+            state = array_fields.state_of(found)
+            if state is not None and state[0] is Form.SEALED:
+                self._wait(target, state[1], sealed_since)
+                continue
+            if moved := _moved(found):
+                return moved
+            if self._maintenance is not None:
+                self._maintenance.counted(target, found["voters"])
+            tally = _tally(found)
+            return Cast(tally.own, changed=True, tally=tally)
+
+    def _wait(self, target: Target, id_: ObjectId, since: dict[ObjectId, float]) -> None:
+        """Wait a little for a sealed target; break a seal that lasts, and the migration with it."""
+        now = time.monotonic()
+        if now - since.setdefault(id_, now) < _SEAL_SECONDS:
+            time.sleep(_SEAL_POLL_SECONDS)
+            return
+        seal = {f"{OVERFLOW}.id": id_, f"{OVERFLOW}.form": Form.SEALED.value}
+        self._collection(target.kind).update_one(
+            self._finder.filter(target) | seal, {"$unset": {OVERFLOW: ""}}, collation=SIMPLE
+        )
+
+    def _find_and_update(
+        self,
+        target: Target,
+        condition: Document,
+        update: Document | list[Document],
+        fields: Document,
+        session: Session | None = None,
+    ) -> Document | None:
+        return self._collection(target.kind).find_one_and_update(
+            self._finder.filter(target) | condition,
+            update,
+            projection=fields | own_fields(target.kind),
+            return_document=ReturnDocument.AFTER,
+            collation=SIMPLE,
+            session=session,
+        )
+
+    def _collection(self, kind: TargetKind) -> Collection:
+        return collections.get(self._database, COLLECTIONS[kind])
 
 
-def add(voter: str, vote: Vote) -> Expression:
-    """Add a vote where there is none (:func:`without_vote`), by operators: the server does them in less time."""
-    half = _half(vote)
-    return {"$push": {half.array: voter}, "$inc": {half.counter: 1}}
+def _moved(found: Mapping[str, Any]) -> Moved | None:
+    state = array_fields.state_of(found)
+    return Moved(state[1]) if state is not None and state[0] is Form.MOVED else None
 
 
-def toggle(voter: str, vote: Vote) -> list[Expression]:
-    """Add ``vote``, or take it back where it stands already; the other vote goes in either case."""
-    mine, other = (_UP, _DOWN) if vote is Vote.UP else (_DOWN, _UP)
-    return _unless_frozen(voter, _move(mine, voter, held=-1, absent=+1) | _move(other, voter, held=-1, absent=0))
+def _tally(found: Mapping[str, Any]) -> Tally:
+    own = Vote.UP if found["liked"] else Vote.DOWN if found["downvoted"] else None
+    upvotes, downvotes = (array_fields.whole(found[half.counter]) or 0 for half in HALVES.values())
+    return Tally(upvotes, downvotes, own, _boost(found))
 
 
-def put(voter: str, vote: Vote | None) -> list[Expression]:
-    """Make ``vote`` the voter's vote; ``None`` takes back whatever stands."""
-    fields: Expression = {}
-    for half, wanted in ((_UP, vote is Vote.UP), (_DOWN, vote is Vote.DOWN)):
-        fields |= _move(half, voter, held=0 if wanted else -1, absent=+1 if wanted else 0)
-    return _unless_frozen(voter, fields)
-
-
-def bring(voters: Mapping[Vote, Sequence[str]]) -> Expression:
-    """Add the votes of those who have none yet, in order; whoever voted here already keeps that vote.
-
-    The fields of a ``$set`` stage. It is its own repetition: done twice, it changes nothing more. A target that is
-    moved, or being moved, stays as it is.
-    """
-    elsewhere = {"$ne": [{"$type": f"${OVERFLOW}"}, "missing"]}
-    present = {"$setUnion": [_voters(_UP), _voters(_DOWN)]}
-    stage: Expression = {}
-    for vote, half in ((Vote.UP, _UP), (Vote.DOWN, _DOWN)):
-        fresh = {
-            "$filter": {"input": {"$literal": list(voters[vote])}, "cond": {"$not": [{"$in": ["$$this", present]}]}}
-        }
-        stage[half.array] = {"$concatArrays": [_voters(half), fresh]}
-        stage[half.counter] = {"$add": [{"$ifNull": [f"${half.counter}", 0]}, {"$size": fresh}]}
-    return {name: {"$cond": [elsewhere, f"${name}", value]} for name, value in stage.items()}
-
-
-def tally_fields(voter: str | None) -> Expression:
-    """Project a document to its counts and the voter's own vote; the arrays stay on the server."""
-    return {
-        "upvotes": {"$ifNull": ["$upvotes", 0]},
-        "downvotes": {"$ifNull": ["$downvotes", 0]},
-        "liked": {"$literal": False} if voter is None else _holds(_UP, voter),
-        "downvoted": {"$literal": False} if voter is None else _holds(_DOWN, voter),
-        "voters": {"$add": [{"$size": _voters(_UP)}, {"$size": _voters(_DOWN)}]},
-        **{f"{OVERFLOW}.{name}": 1 for name in ("id", "form", "up", "down")},
-    }
-
-
-def projected(document: Mapping[str, Any], voter: str) -> Expression:
-    """Work out here what :func:`tally_fields` works out on the server, of a whole document."""
-    liked, disliked = (document.get(half.array) or [] for half in (_UP, _DOWN))
-    return {
-        "upvotes": document.get("upvotes") or 0,
-        "downvotes": document.get("downvotes") or 0,
-        "liked": voter in liked,
-        "downvoted": voter in disliked,
-        "voters": len(liked) + len(disliked),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Half:
-    """One kind of vote as a document stores it: the array of its voters and their counter."""
-
-    array: str
-    counter: str
-
-
-_UP = _Half("likedBy", "upvotes")
-_DOWN = _Half("dislikedBy", "downvotes")
-_COUNTED: Expression = {half.counter: {"$gte": 0} for half in (_UP, _DOWN)}
-
-
-def _half(vote: Vote) -> _Half:
-    return _UP if vote is Vote.UP else _DOWN
-
-
-def _unless_frozen(voter: str, fields: Expression) -> list[Expression]:
-    """Change the fields, and note the voter while the arrays are being copied; leave a frozen document as it is.
-
-    Its arrays do not count any more, or will not in a moment. Done by the update itself, so that no vote can slip in
-    between a look at the form and the vote, and a small target's vote stays one round trip.
-    """
-    form, field = f"${OVERFLOW}.form", f"${OVERFLOW}"
-    frozen = {"$in": [form, [Form.SEALED.value, Form.MOVED.value]]}
-    noted = {"touched": {"$concatArrays": [f"{field}.touched", {"$literal": [voter]}]}}
-    stage = {name: {"$cond": [frozen, f"${name}", value]} for name, value in fields.items()}
-    copying = {"$eq": [form, Form.COPYING.value]}
-    return [{"$set": stage | {OVERFLOW: {"$cond": [copying, {"$mergeObjects": [field, noted]}, field]}}}]
-
-
-def _voters(half: _Half) -> Expression:
-    return {"$ifNull": [f"${half.array}", []]}
-
-
-def _holds(half: _Half, voter: str) -> Expression:
-    return {"$in": [{"$literal": voter}, _voters(half)]}
-
-
-def _move(half: _Half, voter: str, *, held: int, absent: int) -> Expression:
-    """Move array and counter together: by ``held`` if the voter is in the array, else by ``absent``.
-
-    -1 takes the voter out, +1 puts the voter in, 0 leaves both as they are. A counter never goes below 0, even
-    where a host left it lower than its array.
-    """
-    voters, literal = _voters(half), {"$literal": voter}
-    without = {"$filter": {"input": voters, "cond": {"$ne": ["$$this", literal]}}}
-    extended = {"$concatArrays": [voters, {"$literal": [voter]}]}
-    count = {"$ifNull": [f"${half.counter}", 0]}
-    holds = _holds(half, voter)
-    return {
-        half.array: {"$cond": [holds, without if held else voters, extended if absent else voters]},
-        half.counter: {"$max": [0, {"$add": [count, {"$cond": [holds, held, absent]}]}]},
-    }
+def _boost(found: Mapping[str, Any]) -> int:
+    return array_fields.whole(found.get("boost")) or 0

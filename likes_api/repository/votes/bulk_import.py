@@ -14,12 +14,12 @@ from pymongo.errors import BulkWriteError
 from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes import vote_pipeline
-from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes import vote_document_fields
+from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.compaction import Compaction
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
-from likes_api.repository.votes.vote_documents import key, votes_of
+from likes_api.repository.votes.vote_document_fields import key, votes_of
 from likes_api.repository.votes.vote_fields import HALVES, array, count
 from likes_api.votes import Change, Target, Vote
 
@@ -112,8 +112,9 @@ class Bringer:
             # They have a document. Only who has taken back a vote that is not compacted yet has one without a vote.
             known = {documents[fault["index"]]["_id"]["v"]: documents[fault["index"]] for fault in faults}
             ids = [each["_id"] for each in known.values()]
+            change_of = {voter: Change(Vote(each["vote"])) for voter, each in known.items()}
             without = [
-                UpdateOne(each | {"vote": None}, vote_pipeline.cast(Change(Vote(known[each["_id"]["v"]]["vote"]))))
+                UpdateOne(each | {"vote": None}, vote_document_fields.cast(change_of[each["_id"]["v"]]))
                 for each in self._votes.find({"_id": {"$in": ids}, "vote": None}, {"vote": 1})
             ]
             if without:

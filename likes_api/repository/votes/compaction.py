@@ -15,9 +15,8 @@ from pymongo.read_concern import ReadConcern
 from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW
-from likes_api.repository.votes.vote_documents import votes_of, without_vote
-from likes_api.repository.votes.vote_pipeline import OPEN_FIELDS
+from likes_api.repository.votes.array_fields import OVERFLOW
+from likes_api.repository.votes.vote_document_fields import OPEN_FIELDS, votes_of, without_vote
 
 # Votes compacted by one transaction: about 5 ms, during which another vote of one of these voters waits; one that comes
 # between its first look and its write makes it fail.

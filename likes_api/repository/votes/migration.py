@@ -28,11 +28,11 @@ from likes_api.mongodb import collections
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.failures import facts
-from likes_api.repository.votes import vote_documents
-from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes import vote_document_fields
+from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
+from likes_api.repository.votes.vote_document_fields import NOW, OPEN_FIELDS
 from likes_api.repository.votes.vote_fields import HALVES, array, count, normalized, voters
-from likes_api.repository.votes.vote_pipeline import NOW, OPEN_FIELDS
 from likes_api.repository.votes.vote_sets import OWN
 from likes_api.votes import Target, TargetNotFound, Vote
 
@@ -55,7 +55,7 @@ class Migration:
     def __init__(self, database: Database, finder: TargetFinder) -> None:
         self._database = database
         self._finder = finder
-        self._votes = vote_documents.votes_of(database)
+        self._votes = vote_document_fields.votes_of(database)
         self._register = collections.get(database, collections.MOVED)
         self._indexed = False
 
@@ -154,7 +154,7 @@ class _Move:
         self._targets = targets.with_options(write_concern=WriteConcern("majority"))
         # What is copied must not be rolled back by a fail-over, and the steps have to see each other.
         self._targets_majority = targets.with_options(read_concern=ReadConcern("majority"))
-        self._key, self._id, self._votes = key, id_, vote_documents.votes_of(database)
+        self._key, self._id, self._votes = key, id_, vote_document_fields.votes_of(database)
         self._exact = collection in OWN
 
     def give_up(self) -> None:
@@ -167,7 +167,7 @@ class _Move:
         unnamed: Document = {"_id": self._key, OVERFLOW: {"$exists": False}}
         names = {name: {"$map": {"input": voters(name), "in": "$$this"}} for _, name, _ in HALVES}
         for found in self._targets.aggregate([{"$match": unnamed}, {"$project": names}], collation=SIMPLE):
-            ids = [vote_documents.key(self._id, voter) for _, name, _ in HALVES for voter in found[name]]
+            ids = [vote_document_fields.key(self._id, voter) for _, name, _ in HALVES for voter in found[name]]
             earlier = list(self._votes.find({"_id": {"$in": ids}}, {"vote": 1}))
             fields: Document = {}
             for vote, name, counter in HALVES:
@@ -210,7 +210,7 @@ class _Move:
         if not self._step(self._own(Form.SEALED), Form.MOVED, ahead, fields):
             return False
         # Those who were noted and have no vote.
-        self._votes.delete_many(vote_documents.without_vote(self._id))
+        self._votes.delete_many(vote_document_fields.without_vote(self._id))
         return True
 
     def _own(self, form: Form) -> Document:

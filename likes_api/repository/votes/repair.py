@@ -11,12 +11,12 @@ from bson import ObjectId
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Collection, Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.summary import count_moved, is_ours
 from likes_api.repository.votes.targets import SIMPLE, TargetFinder
 from likes_api.repository.votes.verify import Fault, FaultKind, Verifier
-from likes_api.repository.votes.vote_documents import key, votes_of
+from likes_api.repository.votes.vote_document_fields import key, votes_of
 from likes_api.repository.votes.vote_fields import HALVES, array, count, distinct_voters, is_integer, normalized
 from likes_api.repository.votes.vote_sets import OWN
 from likes_api.votes import Vote

@@ -9,10 +9,10 @@ from pymongo.read_concern import ReadConcern
 from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.migration import STALE
 from likes_api.repository.votes.targets import SIMPLE
-from likes_api.repository.votes.vote_documents import votes_of
+from likes_api.repository.votes.vote_document_fields import votes_of
 from likes_api.repository.votes.vote_fields import HALVES, array, count, is_count, is_integer, voters
 from likes_api.votes import Vote
 

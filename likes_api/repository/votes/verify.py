@@ -15,11 +15,11 @@ from bson.codec_options import DatetimeConversion
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Collection, Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.migration import STALE
 from likes_api.repository.votes.summary import count_moved, summary
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE
-from likes_api.repository.votes.vote_documents import votes_of
+from likes_api.repository.votes.vote_document_fields import votes_of
 from likes_api.repository.votes.vote_fields import HALVES, MANY_VOTERS
 from likes_api.repository.votes.vote_sets import SetState, state_of
 from likes_api.votes import TargetKind, Vote

@@ -14,123 +14,106 @@ read of a single instant (read concern "snapshot") of an index that holds the fe
 else was measured: ``docs/decisions/0009``.
 """
 
-from collections.abc import Collection as Ids
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument, WriteConcern
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from likes_api.mongodb import collections
-from likes_api.mongodb.documents import Collection, Database, Document
-from likes_api.repository.votes import vote_pipeline
-from likes_api.repository.votes.array_votes import OVERFLOW
-from likes_api.votes import Change, Vote
+from likes_api.mongodb.documents import Database, Document, Session
+from likes_api.repository.votes import vote_document_fields
+from likes_api.repository.votes.array_fields import HALVES, OVERFLOW, STATE_FIELDS, whole
+from likes_api.repository.votes.cast import Cast, own_fields
+from likes_api.repository.votes.maintenance import Maintenance
+from likes_api.repository.votes.single_flight import SingleFlight
+from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
+from likes_api.repository.votes.vote_document_fields import key, votes_of
+from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 
 _ATTEMPTS = 8
 _SNAPSHOT = ReadConcern("snapshot")
-# Room for all that is asked for in the first batch (of 101 by default).
-_BATCH = 2_000
+_SUMS: Document = {"up": {"$sum": "$up"}, "down": {"$sum": "$down"}, "open": {"$sum": 1}}
 
 
-def votes_of(database: Database) -> Collection:
-    """Give the collection of votes. Majority writes always, because the count is read from what the majority has."""
-    return collections.get(database, collections.VOTES, write_concern=WriteConcern("majority"))
+class VoteDocuments:
+    """Cast and count votes on moved targets.
 
+    :param maintenance: hears of targets that have votes to compact.
+    """
 
-class OverflowVotes:
-    """Vote on moved targets, and count."""
-
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, finder: TargetFinder, maintenance: Maintenance | None = None) -> None:
+        self._database = database
+        self._finder = finder
+        self._maintenance = maintenance
         self._votes = votes_of(database)
         self._at_one_instant = self._votes.with_options(read_concern=_SNAPSHOT)
+        self._shared: SingleFlight[Tally | None] = SingleFlight()
 
-    def cast(self, id_: ObjectId, voter: str, change: Change) -> Vote | None:
-        """Change one voter's vote, and tell the one that stood before. One round trip.
+    def cast(
+        self, target: Target, id_: ObjectId, voter: str, change: Change, session: Session | None = None
+    ) -> Cast | None:
+        """Change one voter's vote; ``None`` if the set is the target's no more. Two round trips: the vote, the count.
 
-        The driver's retry of it is applied once and answers the same (retryable writes).
+        The driver's retry of it is applied once and answers the same (retryable writes). Votes of several threads on
+        one target share their counts, which are read after all of them.
         """
-        for attempt in range(_ATTEMPTS):
-            try:
-                found = self._votes.find_one_and_update(
-                    {"_id": key(id_, voter)},
-                    vote_pipeline.cast(change),
-                    projection={"_id": 0, "vote": 1},
-                    return_document=ReturnDocument.BEFORE,
-                    upsert=change.vote is not None,
-                )
-            except DuplicateKeyError:
-                # Two first votes of one voter at once: the other one's document is there now.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return _vote(found)
-        raise AssertionError("unreachable")
+        before = self._change(id_, voter, change, session)
+        count = partial(self.tally, target, id_, None, session)
+        tally = count() if session is not None else self._shared.read(id_, count)
+        if tally is None:
+            return None
+        own = change.after(before)
+        return Cast(own, changed=own is not before, tally=tally)
 
-    def read(
-        self,
-        targets: Collection,
-        match: Document,
-        fields: Document,
-        sets: Ids[ObjectId],
-        voter: str | None = None,
-    ) -> list[Document]:
-        """Read documents of targets, and count the votes of those that are moved, in one round trip however many.
-
-        :param fields: what to project of the documents, ``array_votes.tally_fields`` among them.
-        :param sets: those that are counted. A document that names another set, or none, comes as it is.
-        :return: the documents; those that are counted have their exact counts, the voter's own vote and ``open``, how
-            many of their votes are not compacted.
-        """
-        documents: list[Document] = [{"$match": match}, {"$project": {"_id": 0, **fields}}]
-        if not sets:
-            with targets.aggregate(documents, batchSize=_BATCH) as found:
-                return list(found)
-        # `open`, `up` and `down` come from the index; the other stages look at one document each for a target.
+    def tally(self, target: Target, id_: ObjectId, voter: str | None, session: Session | None = None) -> Tally | None:
+        """Read one target's counts in one round trip; ``None`` if the set is the target's no more."""
+        open_ = [{"$match": {"open": True, "_id.t": id_}}, {"$group": {"_id": None, **_SUMS}}]
         pipeline: list[Document] = [
-            {"$match": {"open": True, "_id.t": {"$in": list(sets)}}},
-            {"$group": {"_id": "$_id.t", "up": {"$sum": "$up"}, "down": {"$sum": "$down"}, "open": {"$sum": 1}}},
-            {"$unionWith": {"coll": targets.name, "pipeline": documents}},
-        ]
-        if voter is not None:
-            own = {"$match": {"_id": {"$in": [key(id_, voter) for id_ in sets]}}}
-            votes = [own, {"$project": {"_id": "$_id.t", "vote": 1}}]
-            pipeline.append({"$unionWith": {"coll": self._votes.name, "pipeline": votes}})
-        read: list[Document] = []
-        sums: dict[ObjectId, Document] = {id_: {} for id_ in sets}
-        with self._at_one_instant.aggregate(pipeline, batchSize=_BATCH) as found:
-            for row in found:
-                if "_id" in row:
-                    sums[row["_id"]].update(row)
-                else:
-                    read.append(row)
-        return [_counted(document, sums) for document in read]
-
-    def read_one(
-        self, targets: Collection, match: Document, fields: Document, id_: ObjectId, voter: str | None = None
-    ) -> Document | None:
-        """Read one target's document as :meth:`read` does, in one round trip of a third of the time.
-
-        :param fields: what to project of the document besides its counters.
-        :return: ``None`` if there is no such document, or it names another set by now.
-        """
-        shown = {"_id": 0, "upvotes": 1, "downvotes": 1, OVERFLOW: 1, **fields}
-        sums = {name: {"$sum": f"${name}"} for name in ("up", "down")}
-        open_ = [{"$match": {"open": True, "_id.t": id_}}, {"$group": {"_id": None, **sums, "open": {"$sum": 1}}}]
-        pipeline: list[Document] = [
-            {"$match": match | {f"{OVERFLOW}.id": id_}},
-            {"$project": shown},
+            {"$match": self._finder.filter(target) | {f"{OVERFLOW}.id": id_}},
+            {"$project": {"_id": 0, **_counters(target.kind)}},
             {"$lookup": {"from": self._votes.name, "pipeline": open_, "as": "sums"}},
         ]
         if voter is not None:
             own = [{"$match": {"_id": key(id_, voter)}}, {"$project": {"_id": 0, "vote": 1}}]
             pipeline.append({"$lookup": {"from": self._votes.name, "pipeline": own, "as": "own"}})
-        with targets.with_options(read_concern=_SNAPSHOT).aggregate(pipeline) as found:
+        targets = collections.get(self._database, COLLECTIONS[target.kind]).with_options(read_concern=_SNAPSHOT)
+        with targets.aggregate(pipeline, collation=SIMPLE, session=session) as found:
             row = next(found, None)
         if row is None:
             return None
-        row |= {name: row.get(name) or 0 for name in ("upvotes", "downvotes")}
-        return _counted(row, {id_: {k: v for part in (*row["sums"], *row.get("own", ())) for k, v in part.items()}})
+        return self._counted(id_, row, {k: v for part in (*row["sums"], *row.get("own", ())) for k, v in part.items()})
+
+    def tallies(self, kind: TargetKind, sets: Mapping[str, ObjectId], voter: str | None) -> dict[str, Tally]:
+        """Read many targets of one kind, by their ids, in one round trip; whose set is another by now is left out."""
+        ids = {key: id_ for id_ in sets for key in self._finder.keys(kind, id_)}
+        field = self._finder.id_field(kind)
+        documents = [
+            {"$match": {field: {"$in": list(ids)}, f"{OVERFLOW}.id": {"$in": list(sets.values())}}},
+            {"$project": {"_id": 0, "key": f"${field}", **_counters(kind)}},
+        ]
+        # `open`, `up` and `down` come from the index; the other stages look at one document each for a target.
+        pipeline: list[Document] = [
+            {"$match": {"open": True, "_id.t": {"$in": list(sets.values())}}},
+            {"$group": {"_id": "$_id.t", **_SUMS}},
+            {"$unionWith": {"coll": collections.name_in(self._database, COLLECTIONS[kind]), "pipeline": documents}},
+        ]
+        if voter is not None:
+            own = {"$match": {"_id": {"$in": [key(id_, voter) for id_ in sets.values()]}}}
+            votes = [own, {"$project": {"_id": "$_id.t", "vote": 1}}]
+            pipeline.append({"$unionWith": {"coll": self._votes.name, "pipeline": votes}})
+        read: list[Document] = []
+        sums: dict[ObjectId, Document] = {id_: {} for id_ in sets.values()}
+        with self._at_one_instant.aggregate(pipeline, batchSize=3 * len(sets) + 1, collation=SIMPLE) as found:
+            for row in found:
+                if "_id" in row:
+                    sums[row["_id"]].update(row)
+                else:
+                    read.append(row)
+        return {ids[row["key"]]: self._counted(id_, row, sums[id_]) for row in read if (id_ := row[OVERFLOW]["id"])}
 
     def likers(self, id_: ObjectId, own: str, offset: int, limit: int) -> list[str]:
         """List those who like a moved target: ``own`` first if among them, then the others, oldest like first.
@@ -160,32 +143,42 @@ class OverflowVotes:
             return ([own] if likes else []) + rest[: limit - likes]
         return rest[0 if likes else 1 :][:limit]
 
+    def _change(self, id_: ObjectId, voter: str, change: Change, session: Session | None) -> Vote | None:
+        """Change one voter's vote; return the one that stood before. One round trip."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                found = self._votes.find_one_and_update(
+                    {"_id": key(id_, voter)},
+                    vote_document_fields.cast(change),
+                    projection={"_id": 0, "vote": 1},
+                    return_document=ReturnDocument.BEFORE,
+                    upsert=change.vote is not None,
+                    session=session,
+                )
+            except DuplicateKeyError:
+                # Two first votes of one voter at once: the other one's document is there now.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return _vote(found)
+        raise AssertionError("unreachable")
 
-def key(id_: ObjectId, voter: str) -> Document:
-    """Make a vote's ``_id``. The order of the two matters to MongoDB."""
-    return {"t": id_, "v": voter}
+    def _counted(self, id_: ObjectId, document: Document, sums: Mapping[str, Any]) -> Tally:
+        """Return the counts that the document's counters and the sums of the set's pending votes make."""
+        state = document[OVERFLOW]
+        counts = {}
+        for vote, half in HALVES.items():
+            total, ahead = whole(document.get(half.counter)) or 0, whole(state.get(vote.value)) or 0
+            counts[half.counter] = max(0, total - ahead + sums.get(vote.value, 0))
+        if self._maintenance is not None:
+            self._maintenance.voted(id_, sums.get("open", 0))
+        return Tally(**counts, own=_vote(sums), boost=whole(document.get("boost")) or 0)
 
 
-def without_vote(id_: ObjectId) -> Document:
-    """Make the filter for compacted documents of voters who took back their vote: they say nothing any more."""
-    return {"_id.t": id_, "vote": None, "open": None}
+def _counters(kind: TargetKind) -> Document:
+    return {half.counter: 1 for half in HALVES.values()} | STATE_FIELDS | own_fields(kind)
 
 
-def _counted(document: Document, sums: dict[ObjectId, Document]) -> Document:
-    state = document.get(OVERFLOW) or {}
-    if state.get("id") not in sums:
-        return document
-    open_ = sums[state["id"]]
-    vote = _vote(open_)
-    return document | {
-        "upvotes": document["upvotes"] - state["up"] + open_.get("up", 0),
-        "downvotes": document["downvotes"] - state["down"] + open_.get("down", 0),
-        "liked": vote is Vote.UP,
-        "downvoted": vote is Vote.DOWN,
-        "open": open_.get("open", 0),
-    }
-
-
-def _vote(found: Document | None) -> Vote | None:
+def _vote(found: Mapping[str, Any] | None) -> Vote | None:
     held = (found or {}).get("vote")
     return None if held is None else Vote(held)

@@ -39,7 +39,7 @@ def is_integer(path: str) -> Expression:
 
 def array(name: str) -> Expression:
     """Read an array of voters as it is; what is none is empty."""
-    return {"$cond": [{"$isArray": [f"${name}"]}, f"${name}", []]}
+    return {"$cond": [{"$isArray": f"${name}"}, f"${name}", []]}
 
 
 def voters(name: str) -> Expression:
@@ -47,7 +47,7 @@ def voters(name: str) -> Expression:
 
     An ObjectId is its 24 hex digits. A field that holds one voter, without an array, is read as an array of it.
     """
-    held = {"$cond": [{"$isArray": [f"${name}"]}, f"${name}", [f"${name}"]]}
+    held = {"$cond": [{"$isArray": f"${name}"}, f"${name}", [f"${name}"]]}
     readable = {"$filter": {"input": held, "cond": {"$in": [{"$type": "$$this"}, ["string", *_IDS]]}}}
     return {"$map": {"input": readable, "in": {"$toString": "$$this"}}}
 

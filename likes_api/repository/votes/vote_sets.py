@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes.array_votes import OVERFLOW, Form
+from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE
 from likes_api.repository.votes.vote_fields import HALVES, array, count
 

@@ -17,7 +17,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.content import ContentRepository, Record
-from likes_api.repository.votes.array_votes import OVERFLOW
+from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository

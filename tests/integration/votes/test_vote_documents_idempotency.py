@@ -2,7 +2,7 @@
 
 import pytest
 
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.mongodb.instrumented import instrumented
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from likes_api.repository.votes.repository import VoteRepository
@@ -24,16 +24,16 @@ def moved(database: Database) -> Database:
     return instrumented(database)
 
 
-def toggled(votes: VoteRepository) -> Document:
-    tally = votes.toggle(QUESTION, "voter", Vote.UP)
+def toggled(votes: VoteRepository, session: Session) -> Document:
+    tally = votes.toggle(QUESTION, "voter", Vote.UP, session)
     return {"upvotes": tally.upvotes, "liked": tally.liked}
 
 
 def test_vote_on_a_moved_target_counts_once_when_its_request_is_repeated(moved: Database) -> None:
     votes, records = VoteRepository(moved), IdempotencyRepository(moved)
 
-    first = records.once(KEY, lambda: toggled(votes))
-    again = records.once(KEY, lambda: toggled(votes))
+    first = records.once(KEY, lambda session: toggled(votes, session))
+    again = records.once(KEY, lambda session: toggled(votes, session))
 
     assert (first, again) == (({"upvotes": 2, "liked": True}, False), ({"upvotes": 2, "liked": True}, True))
     assert reassembled(moved, QUESTION)["likedBy"] == ["first", "voter"]
@@ -42,8 +42,8 @@ def test_vote_on_a_moved_target_counts_once_when_its_request_is_repeated(moved: 
 def test_vote_on_a_moved_target_leaves_nothing_when_its_request_ends_before_the_record(moved: Database) -> None:
     votes, records = VoteRepository(moved), IdempotencyRepository(moved)
 
-    def crash() -> Document:
-        toggled(votes)
+    def crash(session: Session) -> Document:
+        toggled(votes, session)
         raise Crash
 
     with pytest.raises(Crash):
@@ -51,4 +51,4 @@ def test_vote_on_a_moved_target_leaves_nothing_when_its_request_ends_before_the_
 
     found = reassembled(moved, QUESTION)
     assert (found["upvotes"], found["likedBy"]) == (1, ["first"])
-    assert records.once(KEY, lambda: toggled(votes)) == ({"upvotes": 2, "liked": True}, False)
+    assert records.once(KEY, lambda session: toggled(votes, session)) == ({"upvotes": 2, "liked": True}, False)

@@ -13,7 +13,7 @@ from harness.server import SECRET_KEY
 from likes_api.cli import main
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.array_votes import OVERFLOW
+from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.bulk_import import Bringer
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository

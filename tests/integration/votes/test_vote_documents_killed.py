@@ -17,7 +17,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.client import connect, deadline
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository import StoreError
-from likes_api.repository.votes.array_votes import OVERFLOW
+from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository

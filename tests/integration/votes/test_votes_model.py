@@ -1,5 +1,6 @@
 """Any sequence of votes leaves the repository and a model of ten lines in agreement, on the real server."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from harness.documents import faults
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
+from tests.support.meeting import Meeting
 
 IDS = ("a", "b", "64b7f0c2a1b2c3d4e5f60718")
 VOTERS = ("ada", "bob", "$likedBy")
+BALLOTS = st.tuples(st.sampled_from(IDS), st.sampled_from(VOTERS), st.sampled_from(Vote))
 COUNTER = {Vote.UP: "upvotes", Vote.DOWN: "downvotes"}
 # What a host may have left: nothing, nulls, a counter without voters, and votes that came with their voters.
 STARTS: list[Document] = [
@@ -51,6 +54,7 @@ class VotesMachine(RuleBasedStateMachine):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self.votes = VoteRepository(database)
+        self.meeting = Meeting(self.votes)
         self.questions = database["questions"]
 
     @initialize(starts=st.tuples(*[st.sampled_from(STARTS)] * len(IDS)))
@@ -69,6 +73,15 @@ class VotesMachine(RuleBasedStateMachine):
     def put(self, id_: str, voter: str, vote: Vote) -> None:
         changed = self.models[id_].put(voter, vote)
         assert self.votes.set(question(id_), voter, vote) == (self.models[id_].tally(voter), changed)
+
+    @rule(ballots=st.lists(BALLOTS, min_size=2, max_size=6, unique_by=lambda ballot: ballot[:2]))
+    def toggle_together(self, ballots: list[tuple[str, str, Vote]]) -> None:
+        work = [partial(self.votes.toggle, question(id_), voter, vote) for id_, voter, vote in ballots]
+        tallies = [each.result() for each in self.meeting.run(*work)]
+        for id_, voter, vote in ballots:
+            held = self.models[id_].votes.get(voter)
+            self.models[id_].put(voter, None if held is vote else vote)
+        assert [each.own for each in tallies] == [self.models[id_].votes.get(voter) for id_, voter, _ in ballots]
 
     @rule(id_=st.sampled_from(IDS), voter=st.sampled_from(VOTERS))
     def clear(self, id_: str, voter: str) -> None:

@@ -20,7 +20,7 @@ from harness.server import started_server
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.client import deadline
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.mongodb.instrumented import instrumented
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from tests.support.idempotency import KEY, UUID, voters
@@ -83,8 +83,8 @@ def test_every_vote_counts_once_when_many_with_keys_and_without_collide_on_one_t
 def test_neither_vote_nor_record_is_there_when_it_fails_between_them(app: Flask, database: Database) -> None:
     key = RequestKey(b"key", b"fingerprint")
 
-    def vote_and_die() -> dict[str, Any]:
-        instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}})
+    def vote_and_die(session: Session) -> dict[str, Any]:
+        instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}}, session=session)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -99,8 +99,8 @@ def test_target_is_free_at_once_when_a_keyed_vote_ran_out_of_time(
 ) -> None:
     """The transaction is ended while there is time left; the server would hold the target for a minute otherwise."""
 
-    def vote_too_slowly() -> dict[str, Any]:
-        instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}})
+    def vote_too_slowly(session: Session) -> dict[str, Any]:
+        instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}}, session=session)
         time.sleep(0.9 * seconds)
         return {"late": True}
 

@@ -8,6 +8,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from bson import ObjectId
+from pymongo import WriteConcern
+
+from likes_api.mongodb import collections
+from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.votes import Change, Vote
 
 Expression = dict[str, Any]
@@ -38,6 +43,21 @@ def cast(change: Change) -> list[Expression]:
         moved = {"$add": [{"$ifNull": [f"${vote}", 0]}, _by_vote(steps)]}
         fields[vote.value] = pick(vote, lambda _, moved=moved: moved)  # type: ignore[misc]
     return [{"$set": fields}]
+
+
+def key(id_: ObjectId, voter: str) -> Document:
+    """Make a vote's ``_id``. The order of the two matters to MongoDB."""
+    return {"t": id_, "v": voter}
+
+
+def without_vote(id_: ObjectId) -> Document:
+    """Make the filter for compacted documents of voters who took back their vote: they say nothing any more."""
+    return {"_id.t": id_, "vote": None, "open": None}
+
+
+def votes_of(database: Database) -> Collection:
+    """Give the collection of votes. Majority writes always, because the count is read from what the majority has."""
+    return collections.get(database, collections.VOTES, write_concern=WriteConcern("majority"))
 
 
 def _by_vote(values: Mapping[Vote | None, Any]) -> Any:

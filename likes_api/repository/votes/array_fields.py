@@ -1,0 +1,237 @@
+"""The filters, updates and expressions of a vote in the arrays of its target's document, and their counters.
+
+Missing vote fields mean 0 and empty (``CONTRACTS.md`` section 1); no other field is named here, so none is touched.
+What a host left there that is no such value counts as the nearest that is: a field that is no array holds no voters, a
+counter that is no number, or lower than its array, is the array's length. A voter whose id has 24 hex digits is also
+recognised as an ObjectId. Values that came from a client stand in ``$literal``: a voter called ``$likedBy`` is a
+string, not a field path.
+
+Source: MongoDB manual, "Updates with Aggregation Pipeline".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bson import Decimal128, ObjectId
+
+from likes_api.repository.votes import vote_fields
+from likes_api.repository.votes.vote_fields import MAX_COUNT
+from likes_api.votes import Change, Vote
+
+Expression = dict[str, Any]
+
+# The field that tells of a target's votes being moved, or having been moved, out of its document.
+OVERFLOW = "likesOverflow"
+# Of that field, what an answer depends on. Not `touched`, which holds voters.
+STATE_FIELDS: Expression = {f"{OVERFLOW}.{name}": 1 for name in ("id", "form", "up", "down")}
+
+
+class Form(StrEnum):
+    """How far a target's votes have gone from the arrays of its document to documents of their own.
+
+    A document without the field ``likesOverflow`` has them in its arrays. See ``docs/decisions/0009``.
+    """
+
+    COPYING = "copying"
+    SEALED = "sealed"
+    MOVED = "moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One kind of vote as a document stores it: the array of its voters and their counter."""
+
+    array: str
+    counter: str
+
+
+HALVES: Mapping[Vote, Half] = {Vote.UP: Half("likedBy", "upvotes"), Vote.DOWN: Half("dislikedBy", "downvotes")}
+# This equality is part of the document that an upsert would insert; an update can tell it from any other by that.
+_IN_ARRAYS: Expression = {OVERFLOW: None}
+
+
+def spellings(voter: str) -> list[str | ObjectId]:
+    """Return the values by which an array may hold a voter."""
+    return [voter, ObjectId(voter)] if ObjectId.is_valid(voter) else [voter]
+
+
+def state_of(document: Mapping[str, Any]) -> tuple[Form, ObjectId] | None:
+    """Return the form and the set of a document whose votes are on the move or moved; ``None`` for any other.
+
+    Whatever else a host wrote into ``likesOverflow`` says nothing.
+    """
+    state = document.get(OVERFLOW)
+    if not isinstance(state, dict) or not isinstance(state.get("id"), ObjectId) or state.get("form") not in list(Form):
+        return None
+    return Form(state["form"]), state["id"]
+
+
+def whole(value: Any) -> int | None:
+    """Return a counter's value as an integer, from a number of any BSON type; ``None`` for what is no such number."""
+    number = value.to_decimal() if isinstance(value, Decimal128) else value
+    if isinstance(number, bool) or not hasattr(number, "__trunc__") or not -MAX_COUNT <= number <= MAX_COUNT:
+        return None
+    return int(number) if number == int(number) else None
+
+
+# -- One step of a batch. Each filter names the state that it leaves; an update that misses is a write error, see below.
+
+
+def add(voter: str, vote: Vote) -> tuple[Expression, Expression]:
+    """Return filter and update of a first vote, by operators, on a document whose vote fields are all in order.
+
+    Others, such as a host's document before its very first vote, miss; :func:`cast` can deal with them.
+    """
+    absent = {"$nin": [*spellings(voter), None], "$type": "array"}  # `None` excludes a missing array as well
+    # A comparison alone would match an array by its elements.
+    counts = {"$gte": 0, "$lte": MAX_COUNT, "$not": {"$type": "array"}}
+    filter_: Expression = dict(_IN_ARRAYS)
+    for half in HALVES.values():
+        filter_ |= {half.array: absent, half.counter: counts}
+    return filter_, {"$push": {HALVES[vote].array: voter}, "$inc": {HALVES[vote].counter: 1}}
+
+
+def take_back(voter: str, vote: Vote) -> tuple[Expression, list[Expression]]:
+    """Return filter and update of taking back a vote that stands."""
+    return _IN_ARRAYS | {HALVES[vote].array: _held(voter)}, [{"$set": _moved(voter, Change(None))}]
+
+
+def switch(voter: str, vote: Vote) -> tuple[Expression, list[Expression]]:
+    """Return filter and update of making a vote that stands the other one, ``vote``."""
+    other = next(half for each, half in HALVES.items() if each is not vote)
+    return _IN_ARRAYS | {
+        other.array: _held(voter),
+        HALVES[vote].array: {"$not": _held(voter)},
+    }, [{"$set": _moved(voter, Change(vote))}]
+
+
+def failing_on_insert(update: Expression | list[Expression]) -> Expression | list[Expression]:
+    """Make an update that an upsert cannot insert: a filter that matches nothing then is a write error with its index.
+
+    A bulk write reports how many of its updates matched, but not which. The insert that would follow a miss begins with
+    ``likesOverflow: null``, out of the filter. Operators then cannot create a field within ``null`` (code 28,
+    PathNotViable), and a pipeline takes the length of a string that is none (code 34471). A match ignores either. A
+    document that holds that ``null`` itself fails as well, and is no worse off than one that missed.
+    """
+    if isinstance(update, dict):
+        return update | {"$setOnInsert": {f"{OVERFLOW}.never": 1}}
+    inserted = {"$eq": [{"$type": f"${OVERFLOW}"}, "null"]}
+    [stage] = update
+    failing = {
+        name: {"$cond": [inserted, {"$strLenCP": f"${OVERFLOW}"}, value]} for name, value in stage["$set"].items()
+    }
+    return [{"$set": failing}]
+
+
+# -- An update that decides by itself
+
+
+def cast(voter: str, change: Change) -> tuple[Expression, list[Expression]]:
+    """Return the filter of documents that a change would change, and the update that does it, whatever stands there.
+
+    A frozen document matches too, and is left as it is: its arrays do not count any more, or will not in a moment.
+    While they are being copied, the voter is noted. Both are done by the update itself, so no vote can slip in between
+    a look at the form and the vote.
+    """
+    form, field = f"${OVERFLOW}.form", f"${OVERFLOW}"
+    frozen = {"$and": [{"$in": [form, [Form.SEALED.value, Form.MOVED.value]]}, _is_set()]}
+    copying = {"$and": [{"$eq": [form, Form.COPYING.value]}, _is_set(), {"$isArray": f"{field}.touched"}]}
+    noted = {"touched": {"$concatArrays": [f"{field}.touched", {"$literal": [voter]}]}}
+    stage = {name: {"$cond": [frozen, f"${name}", value]} for name, value in _moved(voter, change).items()}
+    stage[OVERFLOW] = {"$cond": [copying, {"$mergeObjects": [field, noted]}, field]}
+    return _changed_by(voter, change), [{"$set": stage}]
+
+
+def _changed_by(voter: str, change: Change) -> Expression:
+    """Match what a change may change; what this leaves out, it leaves as it is."""
+    if change.toggles:
+        return {}
+    if change.vote is not None:
+        return {HALVES[change.vote].array: {"$not": _held(voter)}}
+    voted: list[Expression] = [
+        {half.array: _held(voter)} for vote, half in HALVES.items() if change.only in (None, vote)
+    ]
+    return {"$or": [*voted, {f"{OVERFLOW}.form": {"$in": [Form.SEALED.value, Form.MOVED.value]}}]}
+
+
+def _moved(voter: str, change: Change) -> Expression:
+    """Return the fields after a change: each array and its counter move by the same amount."""
+    after = {held: change.after(held) for held in (None, *Vote)}
+    fields: Expression = {}
+    for vote, half in HALVES.items():
+        voters = vote_fields.array(half.array)
+        differs: list[Expression] = [{"$ne": ["$$this", {"$literal": each}]} for each in spellings(voter)]
+        others = {"$filter": {"input": voters, "cond": {"$and": differs}}}
+        with_voter = {"$cond": [_holds(half, voter), voters, {"$concatArrays": [voters, {"$literal": [voter]}]}]}
+        array = _by_held(voter, {held: with_voter if after[held] is vote else others for held in after})
+        fields[half.array] = array
+        fields[half.counter] = {"$add": [_count(half), {"$subtract": [{"$size": array}, {"$size": voters}]}]}
+    return fields
+
+
+def _by_held(voter: str, values: Mapping[Vote | None, Expression]) -> Expression:
+    """Choose by the vote that the voter holds; who stands in both arrays, by a fault, holds the like."""
+    chosen = values[None]
+    for vote in (Vote.DOWN, Vote.UP):
+        if values[vote] != chosen or vote is Vote.UP:
+            chosen = {"$cond": [_holds(HALVES[vote], voter), values[vote], chosen]}
+    return chosen
+
+
+# -- What is read
+
+
+def tally_fields(voter: str | None) -> Expression:
+    """Project a document to its counts and the voter's own vote; the arrays stay on the server."""
+    fields: Expression = {half.counter: _count(half) for half in HALVES.values()}
+    return fields | {
+        "liked": {"$literal": False} if voter is None else _holds(HALVES[Vote.UP], voter),
+        "downvoted": {"$literal": False} if voter is None else _holds(HALVES[Vote.DOWN], voter),
+        "voters": {"$add": [{"$size": vote_fields.array(half.array)} for half in HALVES.values()]},
+        **STATE_FIELDS,
+    }
+
+
+def projected(document: Mapping[str, Any], voter: str) -> Expression:
+    """Work out here what :func:`tally_fields` works out on the server, of a whole document."""
+    arrays = {
+        vote: array if isinstance(array := document.get(half.array), list) else [] for vote, half in HALVES.items()
+    }
+    counts = {}
+    for vote, half in HALVES.items():
+        counter = whole(document.get(half.counter))
+        counts[half.counter] = len(arrays[vote]) if counter is None else max(counter, len(arrays[vote]))
+    return counts | {
+        "liked": any(each in arrays[Vote.UP] for each in spellings(voter)),
+        "downvoted": any(each in arrays[Vote.DOWN] for each in spellings(voter)),
+        "voters": sum(map(len, arrays.values())),
+    }
+
+
+def stretch(own: str, offset: int, limit: int) -> Expression:
+    """Cut a stretch out of the likers: ``own`` first if among them, then the others, oldest like first."""
+    voters, literal = vote_fields.voters(HALVES[Vote.UP].array), {"$literal": own}
+    others = {"$filter": {"input": voters, "cond": {"$ne": ["$$this", literal]}}}
+    in_order = {"$concatArrays": [{"$cond": [{"$in": [literal, voters]}, [literal], []]}, others]}
+    return {"$slice": [in_order, offset, limit]}
+
+
+def _held(voter: str) -> Expression:
+    """Match an array that holds the voter; ``$elemMatch`` does not match a string that stands where an array should."""
+    return {"$elemMatch": {"$in": spellings(voter)}}
+
+
+def _holds(half: Half, voter: str) -> Expression:
+    held: list[Expression] = [{"$in": [{"$literal": each}, vote_fields.array(half.array)]} for each in spellings(voter)]
+    return held[0] if len(held) == 1 else {"$or": held}
+
+
+def _count(half: Half) -> Expression:
+    """Return the counter where it is a number that counts, and never less than there are voters."""
+    return {"$max": [{"$size": vote_fields.array(half.array)}, vote_fields.count(half.counter)]}
+
+
+def _is_set() -> Expression:
+    return {"$eq": [{"$type": f"${OVERFLOW}.id"}, "objectId"]}

@@ -1,0 +1,34 @@
+"""What both forms of a target's votes have in common: the answer to a vote, and what counts besides votes."""
+
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from likes_api.mongodb.documents import Document
+from likes_api.votes import Tally, TargetKind, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What became of a vote.
+
+    :param own: the voter's vote now.
+    :param changed: whether it was another before.
+    :param tally: ``None`` where the counts are still to be read; the vote is taken all the same.
+    """
+
+    own: Vote | None
+    changed: bool
+    tally: Tally | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The target's votes are not in its document, but in this set of vote documents."""
+
+    id: ObjectId
+
+
+def own_fields(kind: TargetKind) -> Document:
+    """Project what counts besides votes: an entry's boost. In a host's documents a field of that name is not ours."""
+    return {"boost": 1} if kind is TargetKind.ENTRY else {}

@@ -1,0 +1,116 @@
+"""Let calls that meet in one process go to the database together.
+
+A call that is alone goes at once, by itself. While one is under way, those that come gather, and go together when it is
+over. The thread of one of them carries the batch. Databases commit their write-ahead logs in this way and call it group
+commit.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from threading import Event, Lock
+from typing import Generic, TypeVar
+
+from pymongo.errors import NetworkTimeout
+
+from likes_api.mongodb.client import seconds_left
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+class _Ticket(Generic[C, R]):
+    """A call that waits: to be carried, or to carry a batch that it is part of."""
+
+    def __init__(self, call: C) -> None:
+        self.call = call
+        self.end = time.monotonic() + seconds_left()
+        self.is_due = Event()
+        self.batch: list[_Ticket[C, R]] | None = None
+        self.results: list[R] = []
+        self.failure: BaseException | None = None
+
+    def answer(self) -> R:
+        """Return or raise what came of the call."""
+        if self.failure is not None:
+            raise self.failure
+        return self.results[0]
+
+
+class GroupCommit(Generic[C, R]):
+    """Carry calls in batches.
+
+    :param alone: makes one call.
+    :param together: makes several, and returns their results in order. What it raises, it raises for all of them, so
+        it must not raise for what is wrong with one.
+    :param most: the largest batch.
+    :param lanes: how many calls or batches may be under way at once.
+    """
+
+    def __init__(
+        self, alone: Callable[[C], R], together: Callable[[Sequence[C]], Sequence[R]], *, most: int, lanes: int = 1
+    ) -> None:
+        self._alone = alone
+        self._together = together
+        self._most = most
+        self._free = lanes
+        self._lock = Lock()
+        self._gathered: list[_Ticket[C, R]] = []
+
+    def submit(self, call: C) -> R:
+        """Make a call, or have it made in a batch; return or raise what came of it.
+
+        :raises pymongo.errors.NetworkTimeout: the caller's deadline passed. The call may have been made.
+        """
+        with self._lock:
+            ticket: _Ticket[C, R] | None = None
+            if self._free:
+                self._free -= 1
+            else:
+                ticket = _Ticket(call)
+                self._gathered.append(ticket)
+        if ticket is None:
+            try:
+                return self._alone(call)
+            finally:
+                self._hand_over()
+        if not ticket.is_due.wait(None if math.isinf(ticket.end) else max(0.0, ticket.end - time.monotonic())):
+            self._withdraw(ticket)
+        if ticket.batch is not None:
+            self._carry(ticket.batch)
+        return ticket.answer()
+
+    def _withdraw(self, ticket: _Ticket[C, R]) -> None:
+        """Leave, unless the turn has come this moment."""
+        with self._lock:
+            if ticket.batch is not None:
+                return
+            if ticket in self._gathered:
+                self._gathered.remove(ticket)
+        if not ticket.is_due.is_set():
+            raise NetworkTimeout("the calls under way took too long")
+
+    def _carry(self, batch: list[_Ticket[C, R]]) -> None:
+        try:
+            results = [self._alone(batch[0].call)] if len(batch) == 1 else self._together([each.call for each in batch])
+            for each, result in zip(batch, results, strict=True):
+                each.results.append(result)
+        except BaseException as failure:
+            for each in batch:
+                each.failure = failure
+            raise
+        finally:
+            self._hand_over()
+            for each in batch:
+                each.is_due.set()
+
+    def _hand_over(self) -> None:
+        """Let those who have gathered go; whose deadline is the latest carries, so that it cuts nobody short."""
+        with self._lock:
+            batch, self._gathered = self._gathered[: self._most], self._gathered[self._most :]
+            if not batch:
+                self._free += 1
+                return
+            carrier = max(batch, key=lambda each: each.end)
+            carrier.batch = batch
+        carrier.is_due.set()
