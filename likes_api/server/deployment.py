@@ -13,13 +13,14 @@ from config.settings import Settings
 from likes_api.embedded_mongod.server import DataDirectoryInUse, EmbeddedMongod, find_mongod
 from likes_api.mongodb import collections
 from likes_api.mongodb.circuit_breaker import CircuitBreaker
-from likes_api.mongodb.client import connect
+from likes_api.mongodb.client import connect, deadline
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
 
 _RETRY_SECONDS = 10.0
+_START_SECONDS = 2.0
 _STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,9 @@ def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:
             pass
 
     try:
-        rename()
+        # Not as long as a rename may take: a worker has to answer soon, whatever the database does.
+        with deadline(_START_SECONDS):
+            rename()
     except StoreError:
         if circuit is not None:
             circuit.open_until(rename)

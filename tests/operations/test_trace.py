@@ -78,8 +78,12 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
 def test_failure_is_logged_by_its_name_and_without_a_value_when_the_database_refuses(
     app: Flask, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database["questions"].insert_one({"_id": "q_123", "likedBy": "not an array, and secret"})
-    with caplog.at_level(logging.INFO):
-        assert post(app).status_code == 500
+    database["questions"].insert_one({"_id": "q_123", "title": "secret"})
+    database.command("collMod", "questions", validator={"title": {"$ne": "secret"}})
+    try:
+        with caplog.at_level(logging.INFO):
+            assert post(app).status_code == 500
+    finally:
+        database.command("collMod", "questions", validator={})
     assert "secret" not in " ".join(f"{each.getMessage()} {each.__dict__}" for each in caplog.records)
     assert any(getattr(each, "failure", None) for each in caplog.records)
