@@ -2,38 +2,39 @@
 
 import statistics
 import tempfile
+from dataclasses import replace
 
-from bench import overflow, qa_votes
+from bench import overflow, voters
 from harness import wrk
 from harness.server import running_server
 from likes_api.mongodb.client import connect
 
 _DATABASE = "bench_http"
-_SMALL = wrk.WRK_SCRIPT % wrk.QUESTIONS
-_LARGE = wrk.WRK_SCRIPT.replace('\'{"targetId":"q_\' .. math.random(%d) .. \'"', '\'{"targetId":"crowd"')
 
 
 def compare(uri: str, seconds: float) -> None:
     """Measure both, alternating, and print the medians and their ratio."""
-    qa_votes.fill(uri, _DATABASE)
     with connect(uri) as client:
+        voters.fill(client[_DATABASE])
         overflow.put_moved(client[_DATABASE], "crowd", overflow.CROWD)
     environment = {
         "LIKES_MONGODB_URI": uri,
         "LIKES_MONGODB_DATABASE": _DATABASE,
-        "LIKES_SECRET_KEY": wrk.SECRET,
-        "LIKES_NEXTAUTH_SECRET": wrk.SECRET,
+        "LIKES_SECRET_KEY": voters.SECRET,
+        "LIKES_NEXTAUTH_SECRET": voters.SECRET,
         "LIKES_RATELIMIT_ENABLED": "false",
         "WEB_CONCURRENCY": "2",
     }
     small: list[wrk.Rate] = []
     large: list[wrk.Rate] = []
     with running_server(environment) as url, tempfile.TemporaryDirectory() as directory:
-        for script in (_SMALL, _LARGE):
-            wrk.vote(url, directory, 1, connections=16, script=script)
+        on_small = voters.qa_by_jwt()
+        on_large = replace(on_small, body=on_small.body.replace("q_%d", "crowd"))
+        for votes in (on_small, on_large):
+            wrk.vote(url, votes, directory, 1, connections=16)
         for _ in range(overflow.ROUNDS):
-            small.append(wrk.vote(url, directory, seconds / 2, connections=16, script=_SMALL))
-            large.append(wrk.vote(url, directory, seconds / 2, connections=16, script=_LARGE))
+            small.append(wrk.vote(url, on_small, directory, seconds / 2, connections=16))
+            large.append(wrk.vote(url, on_large, directory, seconds / 2, connections=16))
     rates = [statistics.median(each.votes for each in rounds) for rounds in (small, large)]
     tails = [statistics.median(each.p99 for each in rounds) for rounds in (small, large)]
     print("16 clients over HTTP, 2 workers")

@@ -1,70 +1,72 @@
-"""Votes over HTTP by wrk: many users on many questions, over connections that are kept alive."""
+"""Votes over HTTP by wrk: many voters on many targets, over connections that are kept alive."""
 
-import json
 import os
 import re
 import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from time import time
-from typing import NamedTuple
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from joserfc import jwe
-from joserfc.jwk import OctKey
-
-QUESTIONS = 1_000
-USERS = 500
-SECRET = "a secret for benchmarks and nothing else"
-
-WRK_SCRIPT = """
-local cookies = {}
-for line in io.lines(os.getenv("BENCH_COOKIES")) do cookies[#cookies + 1] = line end
-local function draw()
-  local body = '{"targetId":"q_' .. math.random(%d) .. '","targetType":"question","voteType":"up"}'
-  local headers = {["Content-Type"] = "application/json", ["Cookie"] = cookies[math.random(#cookies)]}
-  return wrk.format("POST", "/api/likes", headers, body)
+# Each line of the file has one voter's headers, parted by tabs.
+_SCRIPT = """
+local voters = {}
+for line in io.lines(os.getenv("BENCH_VOTERS")) do
+  local headers = {["Content-Type"] = "application/json"}
+  for name, value in line:gmatch("([^\\t:]+): ([^\\t]+)") do headers[name] = value end
+  voters[#voters + 1] = headers
 end
 init = function(args) math.randomseed(os.time()) end
-request = draw
+request = function()
+  local target = math.random(%(targets)d)
+  return wrk.format("POST", string.format("%(path)s", target), voters[math.random(#voters)],
+    string.format('%(body)s', target))
+end
 """
 _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000}
 
 
-class Rate(NamedTuple):
-    """What was measured: votes per second, and the 99th percentile of their times in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How to vote: the URL and body, in which ``%d`` is the target's number, and each voter's headers."""
+
+    path: str
+    body: str
+    voters: Sequence[str]
+    targets: int = 1_000
+    # Statuses besides 2xx that are an answer to a vote: the voter may have voted there before.
+    may_refuse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What was measured: votes taken in a second, their number, and the 99th percentile of their times in ms."""
 
     votes: float
+    count: int
     p99: float
 
 
-def vote(url: str, directory: str, seconds: float, *, connections: int, script: str = WRK_SCRIPT % QUESTIONS) -> Rate:
-    """Have the users vote for so long.
+def vote(url: str, votes: Votes, directory: str, seconds: float, *, connections: int) -> Rate:
+    """Vote for so long.
 
     :param directory: where to write what wrk reads.
-    :param script: draws the votes, in Lua; it finds the users' cookies in the file ``BENCH_COOKIES``.
-    :raises RuntimeError: not every answer was 200.
+    :raises RuntimeError: a vote was not taken.
     """
-    written, cookies = Path(directory, "vote.lua"), Path(directory, "cookies")
-    written.write_text(script)
-    cookies.write_text("\n".join(f"next-auth.session-token={_token(number)}" for number in range(USERS)))
+    script, voters = Path(directory, "vote.lua"), Path(directory, "voters")
+    script.write_text(_SCRIPT % {"targets": votes.targets, "path": votes.path, "body": votes.body})
+    voters.write_text("\n".join(votes.voters))
     report = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(written), url],
-        env=os.environ | {"BENCH_COOKIES": str(cookies)},
+        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(script), url],
+        env=os.environ | {"BENCH_VOTERS": str(voters)},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
+    requests = re.search(r"(\d+) requests in ([\d.]+)(ms|s)", report)
     tail = re.search(r"99%\s+([\d.]+)(us|ms|s)", report)
-    if "Non-2xx" in report or "Socket errors" in report or not rate or not tail:
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", report)
+    if requests is None or tail is None or "Socket errors" in report or (refused and not votes.may_refuse):
         raise RuntimeError(f"wrk met errors:\n{report}")
-    return Rate(float(rate[1]), float(tail[1]) * _MILLISECONDS[tail[2]])
-
-
-def _token(number: int) -> str:
-    claims = json.dumps({"sub": f"user-{number:020}", "exp": int(time()) + 86_400})
-    key = OctKey.import_key(
-        HKDF(SHA256(), 32, salt=b"", info=b"NextAuth.js Generated Encryption Key").derive(SECRET.encode())
-    )
-    return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, claims, key)
+    taken = int(requests[1]) - (int(refused[1]) if refused else 0)
+    elapsed = float(requests[2]) * _MILLISECONDS[requests[3]] / 1000
+    return Rate(taken / elapsed, taken, float(tail[1]) * _MILLISECONDS[tail[2]])
