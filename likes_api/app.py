@@ -24,6 +24,7 @@ from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import SessionAuthenticator
 from likes_api.identity.guest import GuestIds
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.connection_string import overridden
@@ -40,6 +41,7 @@ from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.server import queue_time
+from likes_api.server.request_buffer import MAX_BODY_BYTES
 from likes_api.widget import routes as widget_routes
 
 if TYPE_CHECKING:
@@ -47,13 +49,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 16 * 1024
-# From a request's arrival to the end of its last database call, the wait for a thread included. The driver may overrun
-# it by its pause between two looks for a server (0.5 s: measured 3.0 s for 2.5), and the answer is due within 3 s.
-REQUEST_DATABASE_SECONDS = 2.0
-# What is left to a request that has waited longer than that: enough where the database is well again, and where it is
-# not, those who queue for the threads of a worker fail quickly one after the other.
-LEAST_DATABASE_SECONDS = 0.1
 MAINTENANCE = "likes-maintenance"
 DATABASE = "likes-database"
 
@@ -184,7 +179,8 @@ def _diaspora(database: Database, votes: VoteRepository) -> Blueprint:
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with deadline(max(LEAST_DATABASE_SECONDS, REQUEST_DATABASE_SECONDS - queue_time.seconds_since())):
+        left = timeouts.REQUEST_DATABASE_SECONDS - queue_time.seconds_since()
+        with deadline(max(timeouts.LEAST_DATABASE_SECONDS, left)):
             return app(environ, start_response)
 
     return serve

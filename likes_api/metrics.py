@@ -23,7 +23,9 @@ __all__ = [
     "count_database_failure",
     "count_idempotency",
     "count_limiter_failure",
+    "count_maintenance_failure",
     "count_vote",
+    "note_maintenance_round",
     "note_voters",
     "observe_addresses",
     "observe_command",
@@ -72,6 +74,17 @@ _voters = Gauge(
     multiprocess_mode="max",
 )
 _limiter_failures = Counter("likes_limiter_failures", "Requests let through because the rate limits' store failed.")
+_maintenance_failures = Counter(
+    "likes_maintenance_failures",
+    "Rounds of a maintenance thread that failed, by its duty: publish, migrate.",
+    ["duty"],
+)
+_maintenance_rounds = Gauge(
+    "likes_maintenance_round_timestamp_seconds",
+    "Unix time of the last round that a maintenance thread did, by its duty; of the worker whose is the oldest.",
+    ["duty"],
+    multiprocess_mode="livemin",
+)
 _idempotency = Counter("likes_idempotency", "Requests with an Idempotency-Key, by outcome.", ["outcome"])
 
 _addressed = Gauge(
@@ -123,6 +136,16 @@ def note_voters(kind: str, voters: int) -> None:
 def count_limiter_failure() -> None:
     """Count a request that was let through because nobody could count it."""
     _limiter_failures.inc()
+
+
+def count_maintenance_failure(duty: str) -> None:
+    """Count a round of a maintenance thread that failed."""
+    _maintenance_failures.labels(duty).inc()
+
+
+def note_maintenance_round(duty: str) -> None:
+    """Note that a maintenance thread did a round."""
+    _maintenance_rounds.labels(duty).set_to_current_time()
 
 
 def count_idempotency(outcome: str) -> None:

@@ -9,13 +9,10 @@ from flask import Blueprint, Response, request
 from likes_api import metrics
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.capabilities import is_standalone
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.readiness import fault_of
-
-# Below the 2 s of CONTRACTS.md: waiting for a server, the driver looks at the clock every 0.5 s only.
-DATABASE_SECONDS = 1.2
-LIMITER_SECONDS = 0.5
 
 Network = IPv4Network | IPv6Network
 
@@ -44,13 +41,13 @@ def create_blueprint(
         Without the store of the rate limits votes go on, and so they do on a MongoDB without transactions: that is told
         but leaves us ready.
         """
-        fault = fault_of(database, DATABASE_SECONDS)
+        fault = fault_of(database, timeouts.READY_DATABASE_SECONDS)
         if fault is not None:
             return {"status": "unavailable", "not_ready": {"mongodb": fault.value}}, 503
         degraded: dict[str, str] = {}
         if is_standalone(database):
             degraded["mongodb"] = "no transactions"
-        if not limiter_answers(LIMITER_SECONDS):
+        if not limiter_answers(timeouts.READY_LIMITER_SECONDS):
             degraded["limiter"] = "unreachable"
         return {"status": "ok"} | ({"degraded": degraded} if degraded else {}), 200
 

@@ -21,11 +21,11 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.failures import facts
 
 # In a row. One failure can be one broken connection; each of these has waited for a server, for 2 s if there was none.
 FAILURES = 3
-PAUSE_SECONDS = 0.1
 
 _bypassed: ContextVar[bool] = ContextVar("bypassed", default=False)
 
@@ -133,7 +133,7 @@ class CircuitBreaker:
 
     def _wait_for(self, probe: Callable[[], None]) -> None:
         while not self._stopped and not self._succeeds(probe):
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(timeouts.PROBE_PAUSE_SECONDS)
         with self._lock:
             self._failures = 0
             self._closings += 1

@@ -12,6 +12,7 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.errors import NotPrimaryError
 
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.circuit_breaker import bypassed
 from likes_api.mongodb.connection_string import with_our_options
 from likes_api.mongodb.documents import Document
@@ -21,11 +22,11 @@ _OURS: dict[str, Any] = {"w": "majority", "journal": True, "retryWrites": True, 
 # The URI wins over each of these, so an operator can change one without a setting of ours for it.
 _DEFAULTS: dict[str, Any] = {
     "appname": "likes-api",
-    "serverSelectionTimeoutMS": 2_000,
-    "connectTimeoutMS": 1_000,
-    "socketTimeoutMS": 3_000,
-    "waitQueueTimeoutMS": 1_000,
-    "maxIdleTimeMS": 300_000,
+    "serverSelectionTimeoutMS": timeouts.SERVER_SELECTION_MILLISECONDS,
+    "connectTimeoutMS": timeouts.CONNECT_MILLISECONDS,
+    "socketTimeoutMS": timeouts.SOCKET_MILLISECONDS,
+    "waitQueueTimeoutMS": timeouts.WAIT_QUEUE_MILLISECONDS,
+    "maxIdleTimeMS": timeouts.MAX_IDLE_MILLISECONDS,
 }
 
 _end: ContextVar[float] = ContextVar("end", default=math.inf)

@@ -12,13 +12,11 @@ from typing import Any
 
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.failures import facts
 
-# To look at a million documents takes the server two seconds.
-_SECONDS = 60.0
 _NAMESPACE_NOT_FOUND, _NAMESPACE_EXISTS = 26, 48
 
 log = logging.getLogger(__name__)
@@ -73,7 +71,7 @@ def rename_earlier(database: Database) -> None:
 
 
 def _rename_all(database: Database) -> None:
-    with deadline(_SECONDS):
+    with deadline(timeouts.RENAME_SECONDS):
         new = {name: collections.name_in(database, name) for name in _SHAPES}
         # A view or a time series is none that we have made.
         asked: dict[str, Any] = {"type": "collection", "name": {"$in": [*new, *new.values()]}}

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from likes_api import metrics
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.circuit_breaker import CircuitBreaker, is_bypassed
 from likes_api.mongodb.client import client_options, deadline, ping
 from likes_api.mongodb.collections import PrefixedDatabase, prefix_of
@@ -22,7 +23,6 @@ from likes_api.mongodb.monitoring import CommandMetrics, PoolMetrics
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PROBE_SECONDS = 1.0
 _ENDS_OF_TRANSACTIONS = frozenset({"commitTransaction", "abortTransaction"})
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -58,7 +58,7 @@ class InstrumentedClient(MongoClient[Document]):
             raise
 
     def _probe(self) -> None:
-        with deadline(PROBE_SECONDS):
+        with deadline(timeouts.PROBE_SECONDS):
             ping(self)
 
 

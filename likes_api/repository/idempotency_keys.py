@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.abandoned_transactions import abort_abandoned_transactions
 from likes_api.mongodb.client import deadline, seconds_left
 from likes_api.mongodb.documents import Database, Document, Session
@@ -24,10 +24,6 @@ from likes_api.mongodb.instrumented import instrumented
 LIFETIME = timedelta(hours=24)
 # Of the request's deadline, a part is kept for ending the transaction, which would hold the target otherwise.
 ENDING_SHARE = 0.2
-# Where there is no deadline; no request of ours has a longer one.
-REQUEST_SECONDS = 2.5
-# No request of ours lasts as long.
-ORPHANED_SECONDS = 4.0
 
 _WRITE_CONFLICT = 112
 # IllegalOperation: "Transaction numbers are only allowed on a replica set member or mongos".
@@ -76,7 +72,7 @@ class IdempotencyRepository:
         :raises KeyReused: the key belongs to another request.
         :raises NoTransactions: it cannot be done here; nothing was done.
         """
-        until = time.monotonic() + (1 - ENDING_SHARE) * min(seconds_left(), REQUEST_SECONDS)
+        until = time.monotonic() + (1 - ENDING_SHARE) * min(seconds_left(), timeouts.REQUEST_DATABASE_SECONDS)
         try:
             with self._client.start_session() as session:
                 return session.with_transaction(lambda _: self._perform(session, key, act, until)), False
@@ -88,7 +84,7 @@ class IdempotencyRepository:
             raise
         except KeyInUse:
             # On the way to a refusal only. Else a killed process's key and target would be held for a minute.
-            abort_abandoned_transactions(self._client, age=ORPHANED_SECONDS)
+            abort_abandoned_transactions(self._client, age=timeouts.ABANDONED_AGE_SECONDS)
             raise
 
     def _perform(self, session: Session, key: RequestKey, act: Callable[[Session], Document], until: float) -> Document:

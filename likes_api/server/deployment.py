@@ -11,17 +11,13 @@ from threading import Event, Thread
 
 from config.settings import Settings
 from likes_api.embedded_mongod.server import DataDirectoryInUse, EmbeddedMongod, find_mongod
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.circuit_breaker import CircuitBreaker
 from likes_api.mongodb.client import connect, deadline
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
-
-_RETRY_SECONDS = 10.0
-_START_SECONDS = 2.0
-_STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +64,7 @@ def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:
 
     try:
         # Not as long as a rename may take: a worker has to answer soon, whatever the database does.
-        with deadline(_START_SECONDS):
+        with deadline(timeouts.START_SECONDS):
             rename()
     except StoreError:
         if circuit is not None:
@@ -92,12 +88,12 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
                     stopping.set()
             except StoreError as error:
                 log.warning("indexes are not made, trying again", extra=facts(error))
-                stopping.wait(_RETRY_SECONDS)
+                stopping.wait(timeouts.RETRY_INDEXES_SECONDS)
 
     def stop() -> None:
         # Before PyMongo's own clean-up at exit, which does not expect a client that is being made.
         stopping.set()
-        thread.join(_STOP_SECONDS)
+        thread.join(timeouts.STOP_INDEXES_SECONDS)
 
     thread = Thread(target=work, name="ensure-indexes", daemon=True)
     thread.start()

@@ -12,8 +12,8 @@ from gunicorn.http.unreader import Unreader
 # More than two field lines of the longest size that config/gunicorn.conf.py admits, and the least that
 # deploy/nginx.conf passes on. What a thousand connections hold here stays below 50 MB.
 MAX_HEAD_BYTES = 32 * 1024
-# The contracts' limit on bodies (likes_api.app). A longer one is not waited for: the application refuses it by its
-# announced length, unread.
+# The contracts' limit on bodies, the application's too. A longer one is not waited for: the application refuses it by
+# its announced length, unread.
 MAX_BODY_BYTES = 16 * 1024
 
 _HEAD_END = re.compile(rb"\n\r?\n")

@@ -279,7 +279,7 @@ def test_answer_is_404_when_the_target_goes_after_it_was_looked_up(
 
 @each_route
 def test_answer_is_503_when_the_database_is_away(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("likes_api.app.REQUEST_DATABASE_SECONDS", 0.1)
+    monkeypatch.setattr("likes_api.mongodb.timeouts.REQUEST_DATABASE_SECONDS", 0.1)
     with connect("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=20") as stranded:
         response = call(create_app(settings(), stranded["away"]), route, "0" * 64)
     assert (response.status_code, response.get_json()) == (503, {"code": 503, "message": "Service unavailable"})

@@ -16,6 +16,7 @@ from flask import Flask
 from harness.processes import halted
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.circuit_breaker import FAILURES, CircuitBreaker
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.instrumented import circuit_of, connect_instrumented
@@ -24,7 +25,6 @@ from tests.support.commands import CountedCommands
 from tests.support.every_route import CALLS, Call, populate, send
 from tests.support.settings import settings
 
-ANSWER_SECONDS = 3.5
 AWAY = "mongodb://127.0.0.1:1/?replicaSet=none"
 UNKNOWN_TOKEN = "0" * 64
 
@@ -118,7 +118,7 @@ def test_route_is_answered_in_time_and_in_form_when_the_database_fails(
     world: World, failing: dict[Call, Answer], call: Call
 ) -> None:
     answer = failing[call]
-    assert answer.seconds < ANSWER_SECONDS
+    assert answer.seconds < timeouts.ANSWER_SECONDS
     if not world.needs(call):
         assert answer.status == world.healthy[call].status
     elif call.rule == "/readyz":
@@ -136,7 +136,7 @@ def test_route_is_answered_in_time_and_in_form_when_the_database_fails(
 def test_circuit_opens_by_each_route_alone_when_the_database_fails(
     world: World, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("likes_api.app.REQUEST_DATABASE_SECONDS", 0.2)
+    monkeypatch.setattr(timeouts, "REQUEST_DATABASE_SECONDS", 0.2)
     uri, failure = way(world)
     calls = [call for call in CALLS if world.needs(call) and call.rule != "/readyz"]
     assert len(calls) > len({call.blueprint for call in calls})

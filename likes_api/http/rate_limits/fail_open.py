@@ -16,13 +16,12 @@ from limits.strategies import STRATEGIES, MovingWindowRateLimiter
 
 from likes_api import metrics
 from likes_api.http.rate_limits.mongodb_storage import RateWindows, Use, Window
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.failures import facts
 
 R = TypeVar("R")
 
 STRATEGY = "fail-open-moving-window"
-# After a failure the storage is left alone for so long; every request would wait for it otherwise.
-PAUSE_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ class FailOpenMovingWindow(MovingWindowRateLimiter):
             try:
                 return question()
             except self.storage.base_exceptions as error:
-                self._asleep_until = time.monotonic() + PAUSE_SECONDS
+                self._asleep_until = time.monotonic() + timeouts.LIMITER_PAUSE_SECONDS
                 log.warning("rate limits are off, their storage fails", extra=facts(error))
         metrics.count_limiter_failure()
         return otherwise

@@ -18,7 +18,8 @@ from limits import RateLimitItem, parse_many
 from config.settings import Settings
 from likes_api.http.errors import Refused
 from likes_api.http.rate_limits.fail_open import STRATEGY, FailOpenMovingWindow
-from likes_api.http.rate_limits.mongodb_storage import ANSWER_SECONDS, Window
+from likes_api.http.rate_limits.mongodb_storage import Window
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import connect, deadline
 from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.documents import Database
@@ -29,8 +30,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TOO_MANY = "Too many requests"
-# For a MongoDB that keeps nothing but the counters: where there is no server, go on at once. pymongo makes 500 of it.
-SELECTION_MILLISECONDS = 250
 _SEPARATE_DATABASE = "likes_limits"
 
 
@@ -119,12 +118,12 @@ def _storage(settings: Settings, database: Database) -> tuple[str, dict[str, Any
     if uri is None:
         return "rate-windows:", {"database": database}
     if urlsplit(uri).scheme.startswith("mongodb"):
-        client = connect(uri, serverSelectionTimeoutMS=SELECTION_MILLISECONDS)
+        client = connect(uri, serverSelectionTimeoutMS=timeouts.LIMITER_SELECTION_MILLISECONDS)
         separate = client.get_default_database(_SEPARATE_DATABASE)
         return "rate-windows:", {"database": with_prefix(separate, settings.collection_prefix)}
     if uri.startswith("memory:"):
         return uri, {}
-    return uri, {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}
+    return uri, {"socket_connect_timeout": timeouts.LIMITER_SECONDS, "socket_timeout": timeouts.LIMITER_SECONDS}
 
 
 def _no_default_key() -> str:

@@ -13,14 +13,11 @@ from typing import NoReturn
 
 from limits.storage import MovingWindowSupport, Storage
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline, ping
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository import StoreError
 
-# A request waits no longer than this for its limits. Not much shorter, or a flood that slows the database down would
-# switch off the limits that are there to stop it.
-ANSWER_SECONDS = 1.0
 _DUPLICATE_KEY = 11000
 
 
@@ -48,7 +45,7 @@ class RateWindows(Storage, MovingWindowSupport):
 
     :param uri: what ``limits`` chose this class by; the connection is that of ``database``.
 
-    Every method may raise :class:`likes_api.repository.StoreError`, after :data:`ANSWER_SECONDS` at the latest.
+    Every method may raise :class:`likes_api.repository.StoreError`, after ``timeouts.LIMITER_SECONDS`` at the latest.
     """
 
     STORAGE_SCHEME = ["rate-windows"]  # noqa: RUF012 - so ``limits`` has it
@@ -72,7 +69,7 @@ class RateWindows(Storage, MovingWindowSupport):
         there. Trying again tells one from the other: by then the document is there in any case, so a second collision
         at the same place means that the window is full.
         """
-        with deadline(ANSWER_SECONDS):
+        with deadline(timeouts.LIMITER_SECONDS):
             self._ensure_index()
             before, collided = None, self._acquire_from(windows, 0)
             while collided is not None and collided != before:
@@ -82,7 +79,7 @@ class RateWindows(Storage, MovingWindowSupport):
     def uses(self, windows: Iterable[Window]) -> list[Use]:
         """Tell how much of each window is used, in one round trip."""
         windows = list(windows)
-        with deadline(ANSWER_SECONDS):
+        with deadline(timeouts.LIMITER_SECONDS):
             found = self._windows.find({"_id": {"$in": [window.key for window in windows]}})
             moments: dict[str, list[float]] = {document["_id"]: document["moments"] for document in found}
         now = time.time()
@@ -106,7 +103,7 @@ class RateWindows(Storage, MovingWindowSupport):
     def check(self) -> bool:
         """Tell whether the database answers."""
         try:
-            with deadline(ANSWER_SECONDS):
+            with deadline(timeouts.LIMITER_SECONDS):
                 ping(self._database.client)
         except StoreError:
             return False

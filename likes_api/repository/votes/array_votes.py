@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.documents import Collection, Database, Document, Session
 from likes_api.mongodb.instrumented import current_request_id
 from likes_api.repository.votes import array_fields
@@ -26,9 +26,6 @@ from likes_api.votes import Change, Tally, Target, TargetKind, TargetNotFound, V
 
 # Votes in one command; an 8 KB document and its update are a few milliseconds of the server for so many.
 MOST = 64
-# A target is sealed for some milliseconds. A seal that is older is broken: the process that made it is gone or slow.
-_SEAL_SECONDS = 0.4
-_SEAL_POLL_SECONDS = 0.004
 
 Step = tuple[Document, Document | list[Document]]
 
@@ -222,8 +219,8 @@ class ArrayVotes:
     def _wait(self, target: Target, id_: ObjectId, since: dict[ObjectId, float]) -> None:
         """Wait a little for a sealed target; break a seal that lasts, and the migration with it."""
         now = time.monotonic()
-        if now - since.setdefault(id_, now) < _SEAL_SECONDS:
-            time.sleep(_SEAL_POLL_SECONDS)
+        if now - since.setdefault(id_, now) < timeouts.LOCKED_SECONDS:
+            time.sleep(timeouts.LOCKED_POLL_SECONDS)
             return
         seal = {f"{OVERFLOW}.id": id_, f"{OVERFLOW}.form": Form.SEALED.value}
         self._collection(target.kind).update_one(

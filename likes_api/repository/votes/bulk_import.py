@@ -11,7 +11,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes import vote_document_fields
@@ -25,8 +25,6 @@ from likes_api.votes import Change, Target, Vote
 
 _CHUNK = 2_000
 _DUPLICATE_KEY = 11000
-_POLL_SECONDS = 0.1
-_MOVE_SECONDS = 120.0
 
 
 class MoveFailed(Exception):
@@ -89,11 +87,11 @@ class Bringer:
     def _moved(self, target: Target) -> ObjectId:
         if not has_transactions(self._database):
             raise MoveFailed("its votes are in documents of their own, which takes a replica set")
-        deadline = time.monotonic() + _MOVE_SECONDS
+        deadline = time.monotonic() + timeouts.IMPORT_MIGRATION_SECONDS
         while not self._migration.move(target):
             if time.monotonic() > deadline:
                 raise MoveFailed(f"{target.kind} {target.id} is being moved by another process")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(timeouts.IMPORT_POLL_SECONDS)
         filter_ = self._finder.filter(target) | {f"{OVERFLOW}.form": Form.MOVED.value}
         targets = collections.get(self._database, COLLECTIONS[target.kind])
         found = targets.find_one(filter_, {OVERFLOW: 1}, collation=SIMPLE)

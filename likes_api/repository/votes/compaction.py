@@ -12,7 +12,7 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
@@ -23,7 +23,6 @@ from likes_api.repository.votes.vote_document_fields import OPEN_FIELDS, votes_o
 BATCH = 128
 _ATTEMPTS = 5
 _CLAIM = f"{OVERFLOW}.compacting"
-_CLAIM_MILLISECONDS = 1_000
 _COUNTERS = (("upvotes", "up"), ("downvotes", "down"))
 
 
@@ -124,16 +123,17 @@ class Compaction:
 
         That they may all the same does no harm, so it need not be journaled.
         """
-        lapsed = {"$expr": {"$lt": [f"${_CLAIM}", {"$subtract": ["$$NOW", _CLAIM_MILLISECONDS]}]}}
+        begin = {"$subtract": ["$$NOW", timeouts.milliseconds(timeouts.COMPACTION_CLAIM)]}
+        lapsed = {"$expr": {"$lt": [f"${_CLAIM}", begin]}}
         free = {"$or": [{_CLAIM: None}, lapsed]}
         named = {"_id": moved.key, f"{OVERFLOW}.id": id_}
-        with deadline(_CLAIM_MILLISECONDS / 1000):
+        with deadline(timeouts.COMPACTION_CLAIM.total_seconds()):
             done = self._loosely(moved).update_one(named | free, [{"$set": {_CLAIM: "$$NOW"}}])
         return done.matched_count == 1
 
     def _release(self, id_: ObjectId, moved: Moved) -> None:
         named = {"_id": moved.key, f"{OVERFLOW}.id": id_}
-        with deadline(_CLAIM_MILLISECONDS / 1000):
+        with deadline(timeouts.COMPACTION_CLAIM.total_seconds()):
             self._loosely(moved).update_one(named, {"$unset": {_CLAIM: ""}})
 
     def _loosely(self, moved: Moved) -> Collection:

@@ -16,7 +16,6 @@ need more: one whose process is killed holds its documents for a minute. See ``d
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -24,7 +23,7 @@ from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.failures import facts
@@ -36,9 +35,6 @@ from likes_api.repository.votes.vote_fields import HALVES, array, count, normali
 from likes_api.repository.votes.vote_sets import OWN
 from likes_api.votes import Target, TargetNotFound, Vote
 
-# 400,000 voters, the most that a document holds, take 11 s to copy. A move that is older has lost its process.
-COPY_SECONDS = 50.0
-STALE = timedelta(seconds=60)
 # So few noted voters are copied under the seal; or it is tried with more, after so many rounds.
 _FEW = 8
 _ROUNDS = 10
@@ -93,7 +89,7 @@ class Migration:
         move = _Move(self._database, collection, found["_id"], id_)
         moved = False
         try:
-            with deadline(COPY_SECONDS):
+            with deadline(timeouts.MIGRATION_SECONDS):
                 moved = move.start() and move.finish()
                 if moved:
                     self._mark(id_)
@@ -178,7 +174,8 @@ class _Move:
 
     def start(self) -> bool:
         """Begin, unless somebody else is at it or has done it; with the arrays in the documented form."""
-        stale = {"$lt": [f"${OVERFLOW}.since", {"$subtract": ["$$NOW", int(STALE.total_seconds() * 1000)]}]}
+        begin = {"$subtract": ["$$NOW", timeouts.milliseconds(timeouts.STALE_MIGRATION)]}
+        stale = {"$lt": [f"${OVERFLOW}.since", begin]}
         free = [{OVERFLOW: {"$exists": False}}, {f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}, "$expr": stale}]
         fields = normalized(exact=self._exact)
         filter_ = {"_id": self._key, "$or": free}

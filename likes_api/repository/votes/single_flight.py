@@ -4,10 +4,9 @@ from collections.abc import Callable, Hashable
 from threading import Event, Lock
 from typing import Generic, TypeVar
 
-V = TypeVar("V")
+from likes_api.mongodb import timeouts
 
-# Longer than a read takes where it is worth waiting for somebody else's.
-_PATIENCE_SECONDS = 0.1
+V = TypeVar("V")
 
 
 class _Round(Generic[V]):
@@ -41,9 +40,9 @@ class SingleFlight(Generic[V]):
                 self._reading.add(key)
                 mine.begins.set()
         if joined is not None:
-            joined.over.wait(2 * _PATIENCE_SECONDS)
+            joined.over.wait(2 * timeouts.SHARED_READ_SECONDS)
             return joined.values[0] if joined.values else read()
-        if not mine.begins.wait(_PATIENCE_SECONDS) and self._withdraw(key, mine):
+        if not mine.begins.wait(timeouts.SHARED_READ_SECONDS) and self._withdraw(key, mine):
             return read()
         try:
             value = read()

@@ -6,11 +6,10 @@ from typing import Any
 from bson import ObjectId
 from pymongo.read_concern import ReadConcern
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
-from likes_api.repository.votes.migration import STALE
 from likes_api.repository.votes.targets import SIMPLE
 from likes_api.repository.votes.vote_document_fields import votes_of
 from likes_api.repository.votes.vote_fields import HALVES, array, count, is_count, is_integer, voters
@@ -36,7 +35,7 @@ def summary() -> Document:
         word = {"$cond": [{"$isNumber": f"${counter}"}, {"$toString": f"${counter}"}, {"$type": f"${counter}"}]}
         fields[counter] = {"$cond": [is_count(counter), {"$toLong": f"${counter}"}, {"$cond": [absent, 0, word]}]}
     sound, form = is_ours(), f"{_STATE}.form"
-    past = {"$subtract": ["$$NOW", int(2 * STALE.total_seconds() * 1000)]}
+    past = {"$subtract": ["$$NOW", timeouts.milliseconds(2 * timeouts.STALE_MIGRATION)]}
     return fields | {
         "strange": {"$and": [{"$ne": [{"$type": _STATE}, "missing"]}, {"$not": [sound]}]},
         "id": {"$cond": [sound, f"{_STATE}.id", "$$REMOVE"]},

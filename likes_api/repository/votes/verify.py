@@ -13,10 +13,9 @@ from typing import Any
 from bson import CodecOptions, ObjectId
 from bson.codec_options import DatetimeConversion
 
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
-from likes_api.repository.votes.migration import STALE
 from likes_api.repository.votes.summary import count_moved, summary
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE
 from likes_api.repository.votes.vote_document_fields import votes_of
@@ -221,4 +220,4 @@ def _drifted(kind: TargetKind, counter: str, shown: int | str, held: str, voters
 
 def _past() -> datetime:
     """Return the time at which a move began that must be over."""
-    return datetime.now(UTC) - 2 * STALE
+    return datetime.now(UTC) - 2 * timeouts.STALE_MIGRATION

@@ -9,7 +9,7 @@ from flask import Flask
 
 from harness.redis import Redis, running_redis
 from likes_api.app import create_app
-from likes_api.http.rate_limits import fail_open
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.documents import Database
 from tests.support.metrics import Exposition
 from tests.support.settings import settings
@@ -121,7 +121,7 @@ def test_votes_go_on_uncounted_and_the_log_says_so_once_when_the_storage_is_away
     request: pytest.FixtureRequest,
     uri: str,
 ) -> None:
-    monkeypatch.setattr(fail_open, "PAUSE_SECONDS", 2.0)
+    monkeypatch.setattr(timeouts, "LIMITER_PAUSE_SECONDS", 2.0)
     app = limited(database, LIMIT_TOGGLE_ENTRY="1/hour", RATELIMIT_STORAGE_URI=uri)
     if uri.startswith("mongodb"):
         [limiter] = app.extensions["limiter"]
@@ -141,7 +141,7 @@ def test_votes_go_on_uncounted_and_the_log_says_so_once_when_the_storage_is_away
 
 
 def test_limits_count_again_when_the_storage_is_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fail_open, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(timeouts, "LIMITER_PAUSE_SECONDS", 0.2)
     with running_redis() as redis:
         path = redis.uri
         app = limited(database, LIMIT_TOGGLE_ENTRY="2/hour", RATELIMIT_STORAGE_URI=path)

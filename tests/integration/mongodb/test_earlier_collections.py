@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from harness.documents import named_database
 from likes_api.embedded_mongod.server import EmbeddedMongod
-from likes_api.mongodb import collections
+from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.circuit_breaker import CircuitBreaker
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.earlier_collections import rename_earlier
@@ -196,7 +196,7 @@ def test_worker_refuses_calls_when_it_could_not_rename_yet(
         rename_earlier(database)
 
     monkeypatch.setattr(deployment, "rename_earlier", rename)
-    monkeypatch.setattr(deployment, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(timeouts, "RETRY_INDEXES_SECONDS", 0.01)
     circuit = CircuitBreaker(lambda: None, lambda is_open: None if is_open else closed.set())
     configured = settings(MONGODB_URI=mongod.uri, MONGODB_DATABASE=shared.name, SECRET_KEY="s" * 32)
     deployment.prepare(configured, circuit)

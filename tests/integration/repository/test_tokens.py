@@ -95,7 +95,7 @@ def test_tokens_expire_by_an_index_when_it_was_made_once_or_more(database: Datab
 def test_indexes_are_made_meanwhile_when_the_database_comes_late(
     database: Database, mongod: EmbeddedMongod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("likes_api.server.deployment._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("likes_api.mongodb.timeouts.RETRY_INDEXES_SECONDS", 0.01)
     calls: list[Database] = []
 
     def away_twice(database: Database) -> None:

@@ -10,9 +10,9 @@ import pytest
 from likes_api import metrics
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes import maintenance as module
 from likes_api.repository.votes.array_votes import OVERFLOW
 from likes_api.repository.votes.maintenance import Maintenance
+from likes_api.repository.votes.maintenance import migrations as module
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.votes import Tally, Target, TargetKind, Vote

@@ -286,7 +286,7 @@ def test_overflow_stays_off_and_the_log_says_so_once_when_the_server_is_no_repli
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(database)
-    monkeypatch.setattr("likes_api.repository.votes.maintenance.has_transactions", lambda _: False)
+    monkeypatch.setattr("likes_api.repository.votes.maintenance.migrations.has_transactions", lambda _: False)
     with caplog.at_level(logging.WARNING), maintenance_of(database, 1) as maintenance:
         votes = VoteRepository(database, maintenance=maintenance)
         for number in range(20):

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from likes_api.repository.votes import single_flight
+from likes_api.mongodb import timeouts
 from likes_api.repository.votes.single_flight import SingleFlight
 
 
@@ -80,7 +80,7 @@ def test_each_reads_for_itself_when_the_shared_read_fails() -> None:
 
 
 def test_nobody_waits_longer_than_patience_lasts_when_a_read_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single_flight, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(timeouts, "SHARED_READ_SECONDS", 0.05)
     shared, source = SingleFlight[int](), Source()
     with ThreadPoolExecutor(4) as pool:
         hanging = pool.submit(shared.read, "key", source)
