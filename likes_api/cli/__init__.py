@@ -1,0 +1,23 @@
+"""The ``likes-api`` command: thin, the work is done elsewhere. One module for each group of commands."""
+
+import click
+
+from likes_api.checks.command import check
+from likes_api.cli import content, run, session, token
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="likes-api")
+def main() -> None:
+    """Keep likes and up/down votes for other people's applications."""
+
+
+for command in (
+    run.run,
+    content.import_,
+    content.verify,
+    check,
+    session.session,
+    token.token,
+):
+    main.add_command(command)

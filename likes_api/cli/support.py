@@ -1,0 +1,66 @@
+"""What the commands share."""
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import ParamSpec
+
+import click
+
+from config.settings import Settings, SettingsError
+from likes_api.embedded_mongod.server import EmbeddedMongoError
+from likes_api.mongodb.documents import Database
+from likes_api.repository import StoreError
+from likes_api.repository.content import ContentRepository
+from likes_api.repository.sessions import UnknownUser
+from likes_api.repository.tokens import UnknownPerson
+
+P = ParamSpec("P")
+DAY_SECONDS = 86_400
+# A hundred years: a moment that far off is still one that a date can hold.
+MAX_SECONDS = 36_500 * DAY_SECONDS
+
+
+def explained(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what an operator can mend into one clear line and exit code 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SettingsError as error:
+            raise click.ClickException(f"bad settings\n{error}") from None
+        except (EmbeddedMongoError, UnknownPerson, UnknownUser) as error:
+            raise click.ClickException(str(error)) from None
+        except StoreError as error:
+            raise click.ClickException(f"the database failed: {type(error).__name__}: {error}") from None
+
+    return run
+
+
+def content_repository(database: Database, settings: Settings) -> ContentRepository:
+    """Return what content is imported into."""
+    return ContentRepository(database, settings.qa_id_field, settings.overflow_at, settings.qa_overflow_at)
+
+
+def watch_import(batches: Iterator[tuple[int, list[str]]]) -> None:
+    """Show how an import goes on.
+
+    :raises click.ClickException: some lines were bad.
+    """
+    faults = done = 0
+    for done, bad in batches:
+        for fault in bad:
+            progress("")
+            click.echo(fault, err=True)
+        faults += len(bad)
+        progress(f"{done} lines")
+    progress("")
+    if faults:
+        raise click.ClickException(f"{faults} of {done} lines are bad; the others are imported")
+
+
+def progress(text: str) -> None:
+    """Show how far a command is, where somebody looks on."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{text}", nl=False, err=True)
