@@ -15,6 +15,7 @@ from typing import Any, Self
 from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from config.jwt_issuers import JwtIssuer, read_issuers
 from config.origins import SCHEMES, normalised
 from likes_api.mongodb.connection_string import RESERVED_DATABASES, database_of, fault_of
 
@@ -62,6 +63,7 @@ class Settings:
     nextauth_secrets: tuple[str, ...]
     nextauth_cookie: str | None
     nextauth_user_claims: tuple[str, ...]
+    jwt_issuers: tuple[JwtIssuer, ...]
     guest_likes: bool
     trusted_proxies: int
     cors_origins: tuple[str, ...]
@@ -92,6 +94,11 @@ class Settings:
             values = _SettingsSchema().load(given)
         except ValidationError as error:
             faults |= error.normalized_messages()
+        try:
+            file = given.get("LIKES_JWT_ISSUERS")
+            values["jwt_issuers"] = read_issuers(Path(file).expanduser(), environment) if file else ()
+        except ValueError as error:
+            faults["LIKES_JWT_ISSUERS"] = [str(error)]
         named = {name.removesuffix(FILE) for name in variables}
         if "LIKES_MONGODB_URI" in named and "LIKES_SECRET_KEY" not in named:
             faults["LIKES_SECRET_KEY"] = ["Required with LIKES_MONGODB_URI."]
@@ -261,6 +268,8 @@ class _SettingsSchema(Schema):
     nextauth_user_claims = _CommaSeparated(
         data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"), validate=_not_empty
     )
+    # Read by itself, whatever else is wrong, for all faults to be reported at once.
+    jwt_issuers = _PathField(data_key="LIKES_JWT_ISSUERS", load_default=None)
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
     cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())

@@ -22,8 +22,11 @@ from likes_api.http.rate_limits import limits
 from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
-from likes_api.identity.caller import SessionAuthenticator
+from likes_api.identity.caller import Authenticator
 from likes_api.identity.guest import GuestIds
+from likes_api.identity.jwt_bearer import JwtAuthenticator
+from likes_api.identity.service_token import ServiceTokenAuthenticator
+from likes_api.identity.session.authenticator import SessionAuthenticator
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.collections import with_prefix
@@ -35,6 +38,7 @@ from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
+from likes_api.repository.service_tokens import ServiceTokenRepository
 from likes_api.repository.sessions import SessionRepository
 from likes_api.repository.tokens import TokenRepository
 from likes_api.repository.votes.maintenance import Maintenance
@@ -51,6 +55,7 @@ _logger = logging.getLogger(__name__)
 
 MAINTENANCE = "likes-maintenance"
 DATABASE = "likes-database"
+JWTS = "likes-jwts"
 
 
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
@@ -83,10 +88,19 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     )
     votes = VoteRepository(database, settings.qa_id_field, maintenance)
     sessions = _sessions(settings, database)
+    person_tokens = BearerAuthenticator(TokenRepository(database))
+    jwts = app.extensions[JWTS] = JwtAuthenticator(settings.jwt_issuers)
+    authenticator = Authenticator(
+        sessions=sessions,
+        jwts=jwts,
+        person_tokens=person_tokens,
+        service_tokens=ServiceTokenAuthenticator(ServiceTokenRepository(database)),
+        guests=guests,
+    )
     records = IdempotencyRepository(database)
-    app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, sessions))
-    app.register_blueprint(_simple_likes(settings, database, votes, records, rate_limits, sessions, guests))
-    app.register_blueprint(_diaspora(database, votes))
+    app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, authenticator))
+    app.register_blueprint(_simple_likes(settings, database, votes, records, rate_limits, authenticator))
+    app.register_blueprint(_diaspora(person_tokens, database, votes))
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
@@ -123,12 +137,12 @@ def _qa_votes(
     votes: VoteRepository,
     records: IdempotencyRepository,
     rate_limits: RateLimits,
-    sessions: SessionAuthenticator,
+    authenticator: Authenticator,
 ) -> Blueprint:
     return qa_routes.create_blueprint(
         votes,
         records,
-        sessions,
+        authenticator,
         rate_limits,
         limit=settings.limits.qa_vote,
         allowed_origins=frozenset(settings.cors_origins),
@@ -141,15 +155,13 @@ def _simple_likes(
     votes: VoteRepository,
     records: IdempotencyRepository,
     rate_limits: RateLimits,
-    sessions: SessionAuthenticator,
-    guests: GuestIds,
+    authenticator: Authenticator,
 ) -> Blueprint:
     return simple_likes_routes.create_blueprint(
         votes,
         EntryRepository(database),
         records,
-        sessions,
-        guests,
+        authenticator,
         rate_limits,
         limits=settings.limits,
         guest_likes=settings.guest_likes,
@@ -167,9 +179,9 @@ def _demo(settings: Settings, database: Database, votes: VoteRepository, session
     )
 
 
-def _diaspora(database: Database, votes: VoteRepository) -> Blueprint:
+def _diaspora(person_tokens: BearerAuthenticator, database: Database, votes: VoteRepository) -> Blueprint:
     return diaspora_routes.create_blueprint(
-        BearerAuthenticator(TokenRepository(database)),
+        person_tokens,
         PostRepository(database),
         votes,
         PeopleRepository(database),

@@ -22,6 +22,7 @@ __all__ = [
     "circuit_is_open",
     "count_database_failure",
     "count_idempotency",
+    "count_key_set_failure",
     "count_limiter_failure",
     "count_maintenance_failure",
     "count_vote",
@@ -85,6 +86,7 @@ _maintenance_rounds = Gauge(
     ["duty"],
     multiprocess_mode="livemin",
 )
+_key_set_failures = Counter("likes_key_set_failures", "Fetches of an issuer's key set that failed.")
 _idempotency = Counter("likes_idempotency", "Requests with an Idempotency-Key, by outcome.", ["outcome"])
 
 _addressed = Gauge(
@@ -146,6 +148,11 @@ def count_maintenance_failure(duty: str) -> None:
 def note_maintenance_round(duty: str) -> None:
     """Note that a maintenance thread did a round."""
     _maintenance_rounds.labels(duty).set_to_current_time()
+
+
+def count_key_set_failure() -> None:
+    """Count a fetch of a key set that failed; the last one stays valid."""
+    _key_set_failures.inc()
 
 
 def count_idempotency(outcome: str) -> None:

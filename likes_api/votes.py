@@ -6,6 +6,9 @@ Source: the Q&A votes document (``seeds/002``), section "Vote Behavior". The oth
 from dataclasses import dataclass
 from enum import StrEnum
 
+GUEST_PREFIX = "guest_"
+"""How the ids of guests begin, in the arrays where users and persons stand as well; nobody else's begins like this."""
+
 
 class Vote(StrEnum):
     """One voter's opinion of one target; no vote at all is ``None``."""

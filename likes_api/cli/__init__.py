@@ -3,7 +3,7 @@
 import click
 
 from likes_api.checks.command import check
-from likes_api.cli import content, run, session, token
+from likes_api.cli import content, run, service_token, session, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +19,6 @@ for command in (
     check,
     session.session,
     token.token,
+    service_token.service_token,
 ):
     main.add_command(command)

@@ -6,7 +6,7 @@ import click
 
 from config.settings import Settings
 from likes_api.cli.support import DAY_SECONDS, MAX_SECONDS, explained
-from likes_api.identity.cookies import WRITTEN_NAME
+from likes_api.identity.session.cookies import WRITTEN_NAME
 from likes_api.mongodb.documents import Database
 from likes_api.repository.sessions import SessionRepository
 from likes_api.server.deployment import open_database

@@ -12,6 +12,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongoError
 from likes_api.mongodb.documents import Database
 from likes_api.repository import StoreError
 from likes_api.repository.content import ContentRepository
+from likes_api.repository.service_tokens import UnknownServiceToken
 from likes_api.repository.sessions import UnknownUser
 from likes_api.repository.tokens import UnknownPerson
 
@@ -30,7 +31,7 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except SettingsError as error:
             raise click.ClickException(f"bad settings\n{error}") from None
-        except (EmbeddedMongoError, UnknownPerson, UnknownUser) as error:
+        except (EmbeddedMongoError, UnknownPerson, UnknownServiceToken, UnknownUser) as error:
             raise click.ClickException(str(error)) from None
         except StoreError as error:
             raise click.ClickException(f"the database failed: {type(error).__name__}: {error}") from None

@@ -18,8 +18,9 @@ from likes_api.http.assets import Asset
 from likes_api.http.errors import Refused
 from likes_api.http.headers import protect_page
 from likes_api.identity import csrf
-from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
-from likes_api.identity.cookies import WRITTEN_NAME
+from likes_api.identity.caller import Caller, Credential, InvalidCredential
+from likes_api.identity.session.authenticator import SessionAuthenticator
+from likes_api.identity.session.cookies import WRITTEN_NAME
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetKind
@@ -101,7 +102,7 @@ def create_blueprint(
     page = Page(items, votes, authenticator, cookie_name or WRITTEN_NAME)
 
     @blueprint.get("/")
-    @accepts(CallerKind.USER, CallerKind.GUEST)
+    @accepts(Credential.SESSION, Credential.GUEST)
     def home() -> Response:
         return page.show()
 

@@ -1,4 +1,4 @@
-"""What a view states about the callers that it answers."""
+"""What a view states about the credentials that it accepts."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,20 +6,20 @@ from typing import Any, TypeVar
 V = TypeVar("V", bound=Callable[..., Any])
 
 # The attribute of a view that holds what it states.
-ACCEPTED = "accepted_callers"
+ACCEPTED = "accepted_credentials"
 
 
-def accepts(*kinds: str) -> Callable[[V], V]:
-    """State which kinds of callers a view answers; none: it answers anybody and looks at no credential.
+def accepts(*credentials: str) -> Callable[[V], V]:
+    """State which credentials a view accepts; none: it answers anybody and looks at no credential.
 
     The view itself tells callers apart. A test (``tests/contracts/test_route_authentication.py``) fails where a view
     states nothing, or does not do what it states.
 
-    :param kinds: of :class:`likes_api.identity.caller.CallerKind`.
+    :param credentials: of :class:`likes_api.identity.caller.Credential`.
     """
 
     def state(view: V) -> V:
-        setattr(view, ACCEPTED, frozenset(kinds))
+        setattr(view, ACCEPTED, frozenset(credentials))
         return view
 
     return state

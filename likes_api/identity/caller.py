@@ -1,96 +1,147 @@
-"""The caller of a request, and how session cookies lead to one."""
+"""The caller of a request, and which of the credentials that a request may carry tells who that is."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from enum import StrEnum, auto
+from typing import Protocol
 
-from likes_api.identity.cookies import SessionCookie, SessionCookies
-from likes_api.identity.database_session import DatabaseSessions, SessionLookup
-from likes_api.identity.nextauth import JwtSessions
+from flask import Request
+
+from likes_api.identity import authorization
+from likes_api.votes import GUEST_PREFIX
 
 _MAX_ID_LENGTH = 255
 
+# Their forms exclude each other, so the form of a token is the kind of credential that it is tried as, and no other.
+_PERSON_TOKEN = re.compile(r"[0-9a-f]{64}")
+_SERVICE_TOKEN_PREFIX = "lk_"  # noqa: S105  # the beginning that all have in common
+
 
 class CallerKind(StrEnum):
-    """What kind of credential told who is calling."""
+    """Who a caller is: a user of the host, a person of the social network, a guest, or an application of the host."""
 
     USER = "user"
-    GUEST = "guest"
     PERSON = "person"
+    GUEST = "guest"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling; ``id`` is what stands in a target's ``likedBy``."""
+    """Who is calling.
+
+    :param id: what stands in a target's ``likedBy``; of a service, which votes for others only, its token's id.
+    :param scopes: what the credential is limited to, where it is one with scopes.
+    :param service_token: the id of the service token that acts for this user or person, if one does.
+    """
 
     id: str
     kind: CallerKind
+    scopes: frozenset[str] = frozenset()
+    service_token: str | None = None
+
+
+class Credential(StrEnum):
+    """What may tell who is calling. A route names those that it accepts."""
+
+    SESSION = auto()
+    JWT = auto()
+    PERSON_TOKEN = auto()
+    SERVICE_TOKEN = auto()
+    GUEST = auto()
 
 
 class InvalidCredential(Exception):
     """A credential is present but not valid; never to be answered with a weaker one."""
 
 
-class SessionAuthenticator:
-    """Tell the caller by a NextAuth / Auth.js session cookie, of either strategy.
+class CookieAuthenticator(Protocol):
+    """What tells a user by a session cookie; ``likes_api.identity.session`` has it."""
 
-    :param secrets: the host application's, for JWT sessions; without any, only database sessions are valid.
-    :param cookie_name: the session cookie's name where the application gave it its own.
-    :param user_claims: the JWT claims in which the user's id may stand, in order.
-    """
+    def authenticate(self, cookies: Mapping[str, str]) -> Caller | None:
+        """Return the caller, or ``None`` where there is no session cookie."""
+
+
+class TokenAuthenticator(Protocol):
+    """What tells a caller by one kind of bearer token."""
+
+    def caller_of(self, token: str) -> Caller:
+        """Return the caller, or raise ``InvalidCredential``."""
+
+
+class GuestAuthenticator(Protocol):
+    """What tells guests apart; ``likes_api.identity.guest`` has it."""
+
+    def caller(self, address: str | None, user_agent: str) -> Caller:
+        """Return the guest."""
+
+
+class Authenticator:
+    """Pick the one credential that counts among those of a request."""
 
     def __init__(
         self,
         *,
-        secrets: Sequence[str],
-        cookie_name: str | None,
-        user_claims: Sequence[str],
-        sessions: SessionLookup,
+        sessions: CookieAuthenticator,
+        jwts: TokenAuthenticator,
+        person_tokens: TokenAuthenticator,
+        service_tokens: TokenAuthenticator,
+        guests: GuestAuthenticator,
     ) -> None:
-        self._cookies = SessionCookies(cookie_name)
-        self._jwt = JwtSessions(secrets, self._cookies.names, user_claims)
-        self._database = DatabaseSessions(sessions)
+        self._sessions = sessions
+        self._guests = guests
+        self._tokens = {
+            Credential.JWT: jwts,
+            Credential.PERSON_TOKEN: person_tokens,
+            Credential.SERVICE_TOKEN: service_tokens,
+        }
 
-    def authenticate(self, cookies: Mapping[str, str], now: datetime | None = None) -> Caller | None:
-        """Tell the caller, or ``None`` where the request has no session cookie at all.
+    def authenticate(self, request: Request, accepted: Collection[Credential]) -> Caller | None:
+        """Return the caller, or ``None`` where the request has no credential of the accepted kinds.
 
-        A browser may hold several, such as a stale v4 beside a live v5 one: any valid one will do. JWTs are
-        tried before the database is asked.
+        A bearer token is sent on purpose, cookies go along with everything: where there is a token, valid or not,
+        it alone counts. A token of a kind that is not accepted is an invalid one. Then comes the session cookie, and
+        a guest is only who has sent neither.
 
-        :param cookies: name to value, as ``flask.request.cookies`` has them; of two of one name it shows the
-            first, as next-auth's parser does.
-        :param now: the time, with a time zone; the present by default.
-        :raises InvalidCredential: there is a session cookie, but no valid one.
+        :raises InvalidCredential: the credential that counts is not valid.
         :raises likes_api.repository.StoreError: the database did not answer.
         """
-        found = self._cookies.find(cookies)
-        if found is None:
-            return None
-        moment = now or datetime.now(UTC)
-        for cookie in sorted(found, key=_needs_database):
-            user = self._user_of(cookie, moment)
-            if user is not None and _is_user_id(user):
-                return Caller(user, CallerKind.USER)
-        raise InvalidCredential
-
-    def _user_of(self, cookie: SessionCookie, now: datetime) -> str | None:
-        match cookie.token.count("."):
-            case 4:
-                return self._jwt.user_of(cookie.token, cookie.name, now)
-            case 0:
-                return self._database.user_of(cookie.token, now)
+        match authorization.bearer_tokens(request.headers.get("Authorization")):
+            case []:
+                pass
+            case [token]:
+                return self._caller_of(token, accepted)
             case _:
-                return None
+                raise InvalidCredential
+        if Credential.SESSION in accepted and (caller := self._sessions.authenticate(request.cookies)):
+            return caller
+        return self.guest(request) if Credential.GUEST in accepted else None
+
+    def guest(self, request: Request) -> Caller:
+        """Return the guest that the sender would be without any credential."""
+        return self._guests.caller(request.remote_addr, request.headers.get("User-Agent", ""))
+
+    def _caller_of(self, token: str, accepted: Collection[Credential]) -> Caller:
+        credential = _credential(token)
+        if credential not in accepted:
+            raise InvalidCredential
+        return self._tokens[credential].caller_of(token)
 
 
-def _needs_database(cookie: SessionCookie) -> bool:
-    return "." not in cookie.token
+def _credential(token: str) -> Credential:
+    if token.startswith(_SERVICE_TOKEN_PREFIX):
+        return Credential.SERVICE_TOKEN
+    return Credential.PERSON_TOKEN if _PERSON_TOKEN.fullmatch(token) else Credential.JWT
 
 
-def _is_user_id(value: str) -> bool:
-    """Refuse what MongoDB or a log would choke on: an over-long id, NUL, a lone surrogate."""
-    if not 0 < len(value) <= _MAX_ID_LENGTH or "\0" in value:
+def is_voter_id(value: str) -> bool:
+    """Whether a credential may lead to this id of a user or person.
+
+    Not to a guest's, since users, persons and guests stand in the same arrays; and to nothing that MongoDB or a log
+    would choke on: an over-long id, NUL, a lone surrogate.
+    """
+    if not 0 < len(value) <= _MAX_ID_LENGTH or "\0" in value or value.startswith(GUEST_PREFIX):
         return False
     try:
         value.encode()

@@ -14,7 +14,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
-from likes_api.identity.nextauth import CLOCK_TOLERANCE
+from likes_api.jose.claims import CLOCK_TOLERANCE
 
 COOKIE = "likes_csrf"
 HEADER = "X-CSRF-TOKEN"

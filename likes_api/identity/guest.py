@@ -10,6 +10,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from likes_api.identity.caller import Caller, CallerKind
+from likes_api.votes import GUEST_PREFIX
 
 # What an IPv6 client may choose by itself: its provider gives it a /64 at least (RFC 6177), privacy extensions
 # (RFC 8981) change the rest every day.
@@ -28,7 +29,7 @@ class GuestIds:
 
     def caller(self, address: str | None, user_agent: str) -> Caller:
         """Tell the guest behind an address and a browser."""
-        return Caller(f"guest_{self.digest(f'{network(address)}|{user_agent}')}", CallerKind.GUEST)
+        return Caller(f"{GUEST_PREFIX}{self.digest(f'{network(address)}|{user_agent}')}", CallerKind.GUEST)
 
     def digest(self, value: str) -> str:
         """Hash with the secret: HMAC-SHA256, in hex. Without the secret no list of addresses leads back."""

@@ -19,7 +19,7 @@ DEFAULT_PREFIX = "likes_"
 QUESTIONS, MESSAGES, SESSIONS, USERS = HOST = ("questions", "messages", "sessions", "users")
 
 ENTRIES, POSTS, COMMENTS, PEOPLE = "entries", "posts", "comments", "people"
-TOKENS, SETTINGS = "tokens", "settings"
+TOKENS, SERVICE_TOKENS, SETTINGS = "tokens", "service_tokens", "settings"
 IDEMPOTENCY, RATE_LIMITS = "idempotency", "rate_limits"
 # Of targets that outgrew their document: a document for each vote, and the register that leads from a set of votes to
 # the target's document. The register holds names without a prefix.

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from likes_api.app import create_app
 from likes_api.http.accepts import ACCEPTED
-from likes_api.identity.caller import CallerKind
+from likes_api.identity.caller import Credential
 from likes_api.mongodb.documents import Database
 from tests.support.qa_votes import COOKIE
 from tests.support.settings import settings
@@ -69,7 +69,7 @@ def test_route_is_found_out_when_it_states_nothing(module_database: Database) ->
 
 
 def test_route_answers_without_a_credential_when_it_is_listed_here_and_never_else(app: Flask) -> None:
-    without = {rule.rule for rule, _, stated in routes(app) if not stated or CallerKind.GUEST in stated}
+    without = {rule.rule for rule, _, stated in routes(app) if not stated or Credential.GUEST in stated}
     assert without == OPEN
 
 

@@ -51,7 +51,7 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
     session = session_of("zorro@example.org")
     headers = {
         "Cookie": session,
-        "Authorization": "Bearer z0q-token",
+        "Authorization": "Basic z0q-token",
         "Idempotency-Key": "k3y-of-zoe",
         "X-Forwarded-For": "192.0.2.77",
         "User-Agent": "Curious/1.0",
@@ -61,6 +61,8 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
         for query in ("", "?access_token=z0q-token&email=zorro@example.org"):
             answer = requests.post(server.url + URL + query, json=BALLOT, headers=headers, timeout=5)
             assert answer.status_code in {200, 409}
+        bearer = headers | {"Authorization": "Bearer z0q-token"}
+        assert requests.post(server.url + URL, json=BALLOT, headers=bearer, timeout=5).status_code == 401
         requests.get(f"{server.url}/no/such?token=z0q-token", headers=headers, timeout=5)
         lines = [json.loads(line) for line in Path(server.log).read_text().splitlines()]
         text = Path(server.log).read_text()
@@ -68,6 +70,7 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
     assert [(each["method"], each["route"], each["status"]) for each in ours] == [
         ("POST", URL, 200),
         ("POST", URL, 200),
+        ("POST", URL, 401),
         ("GET", None, 404),
     ]
     assert all(0 < each["milliseconds"] < 5_000 for each in ours)

@@ -14,8 +14,8 @@ from flask import Blueprint, Response, jsonify, request
 from likes_api import metrics
 from likes_api.contracts.diaspora import errors, paging, policy, schemas
 from likes_api.http.accepts import accepts
-from likes_api.identity.bearer import AmbiguousCredential, Bearer, BearerAuthenticator
-from likes_api.identity.caller import CallerKind, InvalidCredential
+from likes_api.identity.bearer import AmbiguousCredential, BearerAuthenticator
+from likes_api.identity.caller import Caller, Credential, InvalidCredential
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import Post, PostRepository
@@ -41,7 +41,7 @@ def create_blueprint(
     blueprint = Blueprint("diaspora", __name__, url_prefix=errors.PREFIX)
     gate = _Gate(bearers, posts)
 
-    @accepts(CallerKind.PERSON)
+    @accepts(Credential.PERSON_TOKEN)
     def likes(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=False) as admitted:
             page = paging.load_page(request.args.get("page"), request.args.get("per_page"))
@@ -53,7 +53,7 @@ def create_blueprint(
             body = schemas.dump_likes(likers, authors, lambda liker: guids.guid_of(admitted.target, liker))
             return _answer(body, page, following=found.more, preceding=page.number > 1 and bool(found.ids))
 
-    @accepts(CallerKind.PERSON)
+    @accepts(Credential.PERSON_TOKEN)
     def like(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             if admitted.post.ignores_reader:
@@ -65,7 +65,7 @@ def create_blueprint(
             metrics.count_vote(blueprint.name, Action.LIKED)
         return _no_content()
 
-    @accepts(CallerKind.PERSON)
+    @accepts(Credential.PERSON_TOKEN)
     def unlike(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             _, changed = votes.clear(admitted.target, admitted.person, Vote.UP)
@@ -103,20 +103,20 @@ class _Gate:
 
         :raises Refused: 400, 401, 403, 404 or 422.
         """
-        bearer = _authenticate(self.bearers)
-        missing = policy.missing_scope(bearer.scopes, writes=writes)
+        caller = _authenticate(self.bearers)
+        missing = policy.missing_scope(caller.scopes, writes=writes)
         if missing is not None:
             raise errors.insufficient_scope(missing)
         not_found = errors.not_found(comment=comment_guid is not None)
-        post = self.posts.visible_to(bearer.caller.id, post_guid, comment_guid)
+        post = self.posts.visible_to(caller.id, post_guid, comment_guid)
         if post is None:
             raise not_found
-        if not policy.may_read(post, bearer.scopes):
+        if not policy.may_read(post, caller.scopes):
             raise errors.not_allowed()
         if comment_guid is not None and not post.has_comment:
             raise not_found
         try:
-            yield _Admitted(bearer.caller.id, post, _target(post_guid, comment_guid))
+            yield _Admitted(caller.id, post, _target(post_guid, comment_guid))
         except TargetNotFound:
             raise not_found from None
 
@@ -125,14 +125,14 @@ def _target(post_guid: str, comment_guid: str | None) -> Target:
     return Target(TargetKind.POST, post_guid) if comment_guid is None else Target(TargetKind.COMMENT, comment_guid)
 
 
-def _authenticate(bearers: BearerAuthenticator) -> Bearer:
+def _authenticate(bearers: BearerAuthenticator) -> Caller:
     # Read to the end, whatever it is: a body that is too long is refused even where nothing in it is wanted. A chunked
     # one that goes on beyond the limit has only been cut off there; asking for more raises.
     request.get_data(parse_form_data=True)
     request.stream.read(1)
     urlencoded = request.mimetype == "application/x-www-form-urlencoded"
     try:
-        bearer = bearers.authenticate(
+        caller = bearers.authenticate(
             request.headers.get("Authorization"),
             request.args.getlist("access_token"),
             request.form.getlist("access_token") if urlencoded else (),
@@ -141,9 +141,9 @@ def _authenticate(bearers: BearerAuthenticator) -> Bearer:
         raise errors.several_tokens() from None
     except InvalidCredential:
         raise errors.invalid_token() from None
-    if bearer is None:
+    if caller is None:
         raise errors.no_token()
-    return bearer
+    return caller
 
 
 def _answer(body: list[schemas.Like], page: paging.Page, *, following: bool, preceding: bool) -> Response:

@@ -11,17 +11,19 @@ from likes_api.contracts.qa_votes import errors, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits, Rule
-from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
+from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
 from likes_api.mongodb.documents import Session
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
 
+ACCEPTED = frozenset({Credential.SESSION, Credential.JWT})
+
 
 def create_blueprint(
     votes: VoteRepository,
     records: IdempotencyRepository,
-    sessions: SessionAuthenticator,
+    authenticator: Authenticator,
     rate_limits: RateLimits,
     *,
     limit: str,
@@ -35,11 +37,11 @@ def create_blueprint(
     blueprint = Blueprint("qa_votes", __name__)
 
     @blueprint.post("/api/likes")
-    @accepts(CallerKind.USER)
+    @accepts(*ACCEPTED)
     def vote() -> dict[str, Any]:
         # Once: flask.request is looked up each time it is named, which adds up to more than reading the body takes.
         request = request_ctx.request
-        caller = g.caller = _authenticate(sessions, request)
+        caller = g.caller = _authenticate(authenticator, request)
         if origin.is_foreign(request, allowed_origins):
             raise errors.cross_site()
         body = _read_body(request)
@@ -54,7 +56,8 @@ def create_blueprint(
         return answer
 
     def toggle(ballot: schemas.Ballot, session: Session | None) -> dict[str, Any]:
-        # One round trip. A JWT session costs none; a database session has cost one, to find the user.
+        # One round trip. A JWT, in a cookie or as a bearer token, costs none; a database session has cost one, to find
+        # the user.
         try:
             tally = votes.toggle(ballot.target, g.caller.id, ballot.vote, session)
         except TargetNotFound:
@@ -64,9 +67,9 @@ def create_blueprint(
     return blueprint
 
 
-def _authenticate(sessions: SessionAuthenticator, request: Request) -> Caller:
+def _authenticate(authenticator: Authenticator, request: Request) -> Caller:
     try:
-        caller = sessions.authenticate(request.cookies)
+        caller = authenticator.authenticate(request, ACCEPTED)
     except InvalidCredential:
         caller = None
     if caller is None:

@@ -11,22 +11,23 @@ from likes_api.contracts.simple_likes import errors, policy, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits, Rule
-from likes_api.identity import csrf
-from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
-from likes_api.identity.guest import GuestIds, network
+from likes_api.identity import authorization, csrf
+from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
+from likes_api.identity.guest import network
 from likes_api.mongodb.documents import Session
 from likes_api.repository.entries import EntryPolicy, EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
 
+ACCEPTED = frozenset({Credential.SESSION, Credential.JWT, Credential.GUEST})
+
 
 def create_blueprint(
     votes: VoteRepository,
     entries: EntryRepository,
     records: IdempotencyRepository,
-    sessions: SessionAuthenticator,
-    guests: GuestIds,
+    authenticator: Authenticator,
     rate_limits: RateLimits,
     *,
     limits: Limits,
@@ -38,15 +39,15 @@ def create_blueprint(
     :param guest_likes: whether guests may like entries that do not say so themselves.
     :param allowed_origins: origins besides our own whose pages may like.
     """
-    keys = _Keys(guests)
+    keys = _Keys(authenticator)
     blueprint = Blueprint("simple_likes", __name__, url_prefix="/!/simple-likes")
 
     @blueprint.post("/<entry_id>/toggle")
-    @accepts(CallerKind.USER, CallerKind.GUEST)
+    @accepts(*ACCEPTED)
     def toggle(entry_id: str) -> dict[str, Any]:
         _require_json()
         _require_our_page(allowed_origins)
-        g.caller = _caller(sessions, guests)
+        g.caller = _caller(authenticator)
         return toggle_counted(entry_id)
 
     @rate_limits.counted(
@@ -66,8 +67,8 @@ def create_blueprint(
         return answer
 
     def cast(target: Target, session: Session | None) -> dict[str, Any]:
-        # Two round trips: what the entry's owner allows, and the vote. A JWT session costs none; a database session
-        # has cost one, to find the user.
+        # Two round trips: what the entry's owner allows, and the vote. A JWT, in a cookie or as a bearer token, costs
+        # none; a database session has cost one, to find the user.
         try:
             voter = _voter(entries.policy(target.id), guest_likes=guest_likes)
             tally = votes.toggle(target, voter.id, Vote.UP, session)
@@ -76,11 +77,11 @@ def create_blueprint(
         return schemas.dump_answer(tally)
 
     @blueprint.get("/status")
-    @accepts(CallerKind.USER, CallerKind.GUEST)
+    @accepts(*ACCEPTED)
     @rate_limits.counted(Rule("status", limits.status, keys.address))
     def status() -> Response:
         ids = schemas.load_ids(request.args.getlist("ids"))
-        caller = _caller(sessions, guests)
+        caller = _caller(authenticator)
         # One round trip, whatever the number of ids, and one to find the user of a database session.
         tallies = votes.tallies(TargetKind.ENTRY, ids, caller.id if caller else None)
         return _private(schemas.dump_status(ids, tallies))
@@ -96,8 +97,8 @@ def create_blueprint(
 class _Keys:
     """What the limits count by; :mod:`likes_api.http.rate_limits.limits` hashes it."""
 
-    def __init__(self, guests: GuestIds) -> None:
-        self._guests = guests
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
 
     def address(self) -> str:
         return network(request.remote_addr)
@@ -105,22 +106,18 @@ class _Keys:
     def user(self) -> str:
         """Tell the user; who has no valid session counts as the guest that they would be."""
         caller: Caller | None = g.caller
-        return (caller or _guest(self._guests)).id
+        return (caller or self._authenticator.guest(request)).id
 
     def user_and_entry(self) -> str:
         return f"{(request.view_args or {})['entry_id']}|{self.user()}"
 
 
-def _caller(sessions: SessionAuthenticator, guests: GuestIds) -> Caller | None:
-    """Tell the user, or the guest where there is no session at all; ``None`` where there is an invalid one."""
+def _caller(authenticator: Authenticator) -> Caller | None:
+    """Return the user, or the guest where there is no credential at all; ``None`` where there is an invalid one."""
     try:
-        return sessions.authenticate(request.cookies) or _guest(guests)
+        return authenticator.authenticate(request, ACCEPTED)
     except InvalidCredential:
         return None
-
-
-def _guest(guests: GuestIds) -> Caller:
-    return guests.caller(request.remote_addr, request.headers.get("User-Agent", ""))
 
 
 def _voter(entry: EntryPolicy, *, guest_likes: bool) -> Caller:
@@ -142,6 +139,9 @@ def _require_json() -> None:
 def _require_our_page(allowed_origins: Container[str]) -> None:
     if origin.is_foreign(request, allowed_origins):
         raise errors.csrf_mismatch()
+    # No page of another site can make a browser send a bearer token, and where there is one no cookie counts.
+    if authorization.bearer_tokens(request.headers.get("Authorization")):
+        return
     try:
         csrf.check()
     except csrf.CsrfMismatch:

@@ -6,7 +6,8 @@ import pytest
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
-from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
+from likes_api.identity.caller import Caller, CallerKind, InvalidCredential
+from likes_api.identity.session.authenticator import SessionAuthenticator
 from likes_api.mongodb.documents import Database
 from likes_api.repository.sessions import SessionRepository, UnknownUser
 

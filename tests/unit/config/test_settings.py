@@ -38,6 +38,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         nextauth_secrets=(),
         nextauth_cookie=None,
         nextauth_user_claims=("id", "sub"),
+        jwt_issuers=(),
         pin_workers=False,
         guest_likes=False,
         trusted_proxies=0,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from likes_api.identity.bearer import AmbiguousCredential, Bearer, BearerAuthenticator
+from likes_api.identity.bearer import AmbiguousCredential, BearerAuthenticator
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential
 from likes_api.repository.tokens import Grant
 
@@ -43,7 +43,7 @@ def grants() -> Grants:
 def test_bearer_is_told_when_there_is_one_valid_token(
     grants: Grants, authorization: str | None, query: list[str], form: list[str]
 ) -> None:
-    expected = Bearer(Caller("bob", CallerKind.PERSON), frozenset({"public:read"}))
+    expected = Caller("bob", CallerKind.PERSON, frozenset({"public:read"}))
     assert BearerAuthenticator(grants).authenticate(authorization, query, form) == expected
     assert grants.asked == [TOKEN]
 

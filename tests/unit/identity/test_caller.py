@@ -1,246 +1,128 @@
-"""From cookies to a caller."""
+"""Which of a request's credentials counts."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
 
-from harness.nextauth import forge
-from harness.nextauth.vectors import Vector, load, named
-from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, SessionAuthenticator
-from likes_api.identity.database_session import SessionLookup
+from likes_api.identity.caller import Authenticator, Caller, CallerKind, Credential, InvalidCredential, is_voter_id
 
-V4 = "next-auth.session-token"
-V5 = "authjs.session-token"
-DEFAULTS = {V4, V5, f"__Secure-{V4}", f"__Secure-{V5}"}
-SECRET = "a-secret-made-up-for-tests-0123456789"
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-LATER = int(NOW.timestamp()) + 60
-USER = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
-ROW = "5f" * 32
+JWT, PERSON, SERVICE = "e30.e30.AA", "0" * 64, f"lk_{'0' * 12}_{'0' * 64}"
+USER, BY_JWT = Caller("by-session", CallerKind.USER), Caller("by-jwt", CallerKind.USER)
+BY_PERSON, BY_SERVICE = Caller("by-person", CallerKind.PERSON), Caller("by-service", CallerKind.SERVICE)
+GUEST = Caller("guest_1", CallerKind.GUEST)
+TOKENS = {JWT: BY_JWT, PERSON: BY_PERSON, SERVICE: BY_SERVICE}
+KINDS = {JWT: Credential.JWT, PERSON: Credential.PERSON_TOKEN, SERVICE: Credential.SERVICE_TOKEN}
+ALL = frozenset(Credential)
 
 
 class Sessions:
-    """A ``sessions`` collection in memory."""
-
-    def __init__(self, rows: Mapping[str, str] | None = None) -> None:
-        self.rows = rows or {ROW: "64b7f0c2a1b2c3d4e5f60718"}
-        self.asked: list[str] = []
-
-    def user_of(self, session_token: str, now: datetime) -> str | None:
-        assert now.tzinfo is not None
-        self.asked.append(session_token)
-        return self.rows.get(session_token)
+    def authenticate(self, cookies: Mapping[str, str]) -> Caller | None:
+        if cookies.get("session") == "bad":
+            raise InvalidCredential
+        return USER if "session" in cookies else None
 
 
-def authenticator(
-    *secrets: str, cookie_name: str | None = None, sessions: SessionLookup | None = None
-) -> SessionAuthenticator:
-    return SessionAuthenticator(
-        secrets=secrets,
-        cookie_name=cookie_name,
-        user_claims=("id", "sub"),
-        sessions=sessions or Sessions(),
-    )
+class Tokens:
+    """Know one token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def caller_of(self, token: str) -> Caller:
+        if token != self._token:
+            raise InvalidCredential
+        return TOKENS[token]
 
 
-def user_of(cookies: Mapping[str, str]) -> str:
-    caller = authenticator(SECRET).authenticate(cookies, NOW)
-    assert caller is not None
-    return caller.id
+class Guests:
+    def caller(self, address: str | None, user_agent: str) -> Caller:
+        return GUEST
 
 
-def refuses(cookies: Mapping[str, str], made: SessionAuthenticator | None = None) -> bool:
+AUTHENTICATOR = Authenticator(
+    sessions=Sessions(),
+    jwts=Tokens(JWT),
+    person_tokens=Tokens(PERSON),
+    service_tokens=Tokens(SERVICE),
+    guests=Guests(),
+)
+
+
+def request(authorization: str | None = None, session: str | None = None) -> Request:
+    headers = {"Authorization": authorization, "Cookie": f"session={session}" if session else None}
+    present = {name: value for name, value in headers.items() if value is not None}
+    return Request(EnvironBuilder(headers=present).get_environ())
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("session", [None, "good", "bad"])
+@pytest.mark.parametrize("prefix", ["Bearer ", "bearer  ", "Basic eA==, Bearer "])
+def test_token_alone_counts_when_there_is_one_of_an_accepted_kind(token: str, session: str | None, prefix: str) -> None:
+    assert AUTHENTICATOR.authenticate(request(prefix + token, session), ALL) == TOKENS[token]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("session", [None, "good"])
+def test_token_is_invalid_when_the_route_accepts_no_such_kind(token: str, session: str | None) -> None:
     with pytest.raises(InvalidCredential):
-        (made or authenticator(SECRET)).authenticate(cookies, NOW)
-    return True
+        AUTHENTICATOR.authenticate(request(f"Bearer {token}", session), ALL - {KINDS[token]})
 
 
-def of_vector(vector: Vector, *secrets: str) -> SessionAuthenticator:
-    name = None if vector.cookie in DEFAULTS else vector.cookie
-    return authenticator(*(secrets or vector.secrets), cookie_name=name)
-
-
-VECTORS = load()
-VALID = [vector for vector in VECTORS if vector.user]
-INVALID = [vector for vector in VECTORS if not vector.user]
-
-
-@pytest.mark.parametrize("vector", VALID, ids=lambda vector: vector.name)
-def test_vector_leads_to_its_user_when_valid(vector: Vector) -> None:
-    assert vector.user is not None
-    assert of_vector(vector).authenticate(vector.cookies) == Caller(vector.user, CallerKind.USER)
-
-
-@pytest.mark.parametrize("vector", INVALID, ids=lambda vector: vector.name)
-def test_vector_is_refused_when_expired_or_without_user(vector: Vector) -> None:
-    assert refuses(vector.cookies, of_vector(vector))
-
-
-@pytest.mark.parametrize("vector", [each for each in VECTORS if each.expired], ids=lambda vector: vector.name)
-def test_expired_vector_was_valid_when_looked_at_in_the_past(vector: Vector) -> None:
-    caller = of_vector(vector).authenticate(vector.cookies, datetime.now(UTC) - timedelta(days=3650))
-    assert caller == Caller(USER, CallerKind.USER)
-
-
-@pytest.mark.parametrize("vector", VALID, ids=lambda vector: vector.name)
-def test_vector_is_refused_when_the_secret_is_another(vector: Vector) -> None:
-    assert refuses(vector.cookies, of_vector(vector, "another"))
-
-
-@pytest.mark.parametrize("vector", VALID, ids=lambda vector: vector.name)
-def test_vector_is_read_when_its_secret_was_rotated(vector: Vector) -> None:
-    assert of_vector(vector, "newer", *vector.secrets).authenticate(vector.cookies) is not None
-
-
-@pytest.mark.parametrize("vector", VALID, ids=lambda vector: vector.name)
-def test_vector_is_refused_when_no_secret_is_configured(vector: Vector) -> None:
-    name = None if vector.cookie in DEFAULTS else vector.cookie
-    assert refuses(vector.cookies, authenticator(cookie_name=name))
-
-
-@pytest.mark.parametrize("vector", [each for each in VALID if len(each.cookies) > 1], ids=lambda vector: vector.name)
-def test_vector_is_refused_when_a_chunk_is_lost(vector: Vector) -> None:
-    for lost in vector.cookies:
-        rest = {name: value for name, value in vector.cookies.items() if name != lost}
-        assert refuses(rest, of_vector(vector))
-
-
-@pytest.mark.parametrize("name", ["v5 with sub only", "v5 on https", "early v5 with sub only"])
-def test_v5_vector_is_refused_when_moved_to_another_cookie(name: str) -> None:
-    vector = named(name)
-    for other in DEFAULTS - {vector.cookie}:
-        assert refuses({other: vector.cookies[vector.cookie]}, of_vector(vector))
-
-
-def test_v4_and_v5_are_read_when_the_cookie_has_a_custom_name() -> None:
-    for name in ("v4 with a custom name", "v5 with a custom name"):
-        vector = named(name)
-        assert of_vector(vector).authenticate(vector.cookies) is not None
-        assert authenticator(*vector.secrets).authenticate(vector.cookies) is None
-
-
-def test_authenticate_is_none_when_there_is_no_session_cookie() -> None:
-    assert authenticator(SECRET).authenticate({}) is None
-    assert authenticator(SECRET).authenticate({"theme": "dark", V4: ""}) is None
-
-
-def test_database_session_leads_to_its_user_when_known() -> None:
-    assert user_of({V4: ROW}) == "64b7f0c2a1b2c3d4e5f60718"
-
-
-def test_database_session_is_read_when_no_secret_is_configured() -> None:
-    assert authenticator().authenticate({V5: ROW}, NOW) is not None
-
-
-def test_database_session_is_refused_when_unknown() -> None:
-    assert refuses({V4: "unknown"})
-
-
-@pytest.mark.parametrize("token", ["a.b", "a.b.c", "a.b.c.d", "a.b.c.d.e", "a.b.c.d.e.f", "." * 100])
-def test_database_is_not_asked_when_the_token_has_dots(token: str) -> None:
-    sessions = Sessions()
-    assert refuses({V4: token}, authenticator(SECRET, sessions=sessions))
-    assert sessions.asked == []
-
-
-def test_live_session_counts_when_a_stale_one_is_beside_it() -> None:
-    stale = forge.v4(SECRET, {"sub": "old", "exp": LATER - 3600})
-    live = forge.v5(SECRET, V5, {"sub": "new", "exp": LATER})
-    assert user_of({V4: stale, V5: live}) == "new"
-    assert user_of({V4: forge.v4(SECRET, {"sub": "v4", "exp": LATER}), V5: live[:-1]}) == "v4"
-    assert user_of({V4: "unknown", V5: ROW}) == user_of({V4: ROW, V5: "unknown"})
-
-
-def test_database_is_not_asked_when_a_jwt_is_valid() -> None:
-    sessions = Sessions()
-    cookies = {V5: ROW, V4: forge.v4(SECRET, {"sub": "ada", "exp": LATER})}
-    assert authenticator(SECRET, sessions=sessions).authenticate(cookies, NOW) == Caller("ada", CallerKind.USER)
-    assert sessions.asked == []
-
-
-def test_plain_cookie_does_not_help_when_the_secure_one_is_invalid() -> None:
-    assert refuses({V4: ROW, f"__Secure-{V4}": "unknown"})
-
-
-@pytest.mark.parametrize("user", ["x" * 256, "a\0b", "\ud800"])
-def test_session_is_refused_when_the_users_id_is_absurd(user: str) -> None:
-    assert refuses({V4: forge.v4(SECRET, {"id": user, "sub": "ada", "exp": LATER})})
-    assert refuses({V4: ROW}, authenticator(sessions=Sessions({ROW: user})))
-
-
-@pytest.mark.parametrize("user", ["x" * 255, "é" * 255, " ", "guest"])
-def test_session_is_valid_when_the_users_id_is_odd_but_possible(user: str) -> None:
-    assert user_of({V4: forge.v4(SECRET, {"id": user, "exp": LATER})}) == user
-
-
-@pytest.mark.parametrize("value", ["x" * 100_000, "." * 100_000, "a.b.c.d." + "e" * 100_000, "\0", "a\0", "%00", "%"])
-def test_cookie_is_refused_unasked_when_it_is_huge_or_has_nul(value: str) -> None:
-    sessions = Sessions()
-    made = authenticator(SECRET, sessions=sessions)
-    assert refuses({V4: value}, made)
-    assert sessions.asked == ([] if value != "%" else ["%"])
-
-
-@pytest.mark.parametrize("name", ["v4 with sub only", "v5 with sub only", "early v5 with sub only"])
-def test_vector_is_refused_when_any_character_is_changed(name: str) -> None:
-    vector = named(name)
-    made = of_vector(vector)
-    token = vector.cookies[vector.cookie]
-    for position, character in enumerate(token):
-        changed = token[:position] + ("A" if character != "A" else "B") + token[position + 1 :]
-        assert refuses({vector.cookie: changed}, made), position
-
-
-NAMES = st.one_of(
-    st.sampled_from(sorted(DEFAULTS)),
-    st.builds("{}.{}".format, st.sampled_from(sorted(DEFAULTS)), st.integers(-1, 18)),
-    st.text(max_size=40),
+@pytest.mark.parametrize("session", [None, "good", "bad"])
+@pytest.mark.parametrize(
+    "authorization",
+    ["Bearer", "Bearer ", "Bearer x", "Bearer lk_", f"Bearer {JWT},Bearer {JWT}", "Bearer é", "BEARER ,"],
 )
-TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=200)
-REAL = [value for vector in VECTORS for value in vector.cookies.values()]
-VALUES = st.one_of(
-    TEXT,
-    st.lists(st.text("AQgw-_=.%0", max_size=30), min_size=5, max_size=5).map(".".join),
-    st.sampled_from([*REAL, ROW]),
-    st.builds(
-        lambda token, cut, text: token[:cut] + text + token[cut:],
-        st.sampled_from(REAL),
-        st.integers(0, 600),
-        TEXT,
-    ),
-)
-FUZZED = authenticator(SECRET)
+def test_invalid_token_never_falls_through_to_a_cookie_or_a_guest(authorization: str, session: str | None) -> None:
+    with pytest.raises(InvalidCredential):
+        AUTHENTICATOR.authenticate(request(authorization, session), ALL)
 
 
-@given(st.dictionaries(NAMES, VALUES, max_size=6))
-def test_authenticate_answers_or_refuses_when_cookies_are_arbitrary(cookies: dict[str, str]) -> None:
+@pytest.mark.parametrize("authorization", [None, "", "Basic eA==", "Bearers x", JWT, f"Basic {JWT}"])
+def test_cookie_counts_when_there_is_no_token(authorization: str | None) -> None:
+    assert AUTHENTICATOR.authenticate(request(authorization, "good"), ALL) == USER
+    with pytest.raises(InvalidCredential):
+        AUTHENTICATOR.authenticate(request(authorization, "bad"), ALL)
+
+
+def test_caller_is_a_guest_only_when_guests_are_accepted_and_nothing_is_sent() -> None:
+    assert AUTHENTICATOR.authenticate(request(), ALL) == GUEST
+    assert AUTHENTICATOR.authenticate(request(), ALL - {Credential.GUEST}) is None
+
+
+def test_cookie_is_not_looked_at_when_the_route_accepts_no_sessions() -> None:
+    for session in ("good", "bad"):
+        assert AUTHENTICATOR.authenticate(request(None, session), {Credential.PERSON_TOKEN}) is None
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=80), st.booleans())
+def test_authorization_leads_to_a_caller_or_to_an_invalid_credential_whatever_it_is(value: str, bearer: bool) -> None:
     try:
-        caller = FUZZED.authenticate(cookies)
+        caller = AUTHENTICATOR.authenticate(request(f"Bearer {value}" if bearer else value, "good"), ALL)
     except InvalidCredential:
         return
-    assert caller is None or caller.id in {each.user for each in VALID} | set(Sessions().rows.values())
+    assert caller in {USER, *TOKENS.values()}
 
 
-@given(st.binary(max_size=300))
-def test_authenticate_answers_or_refuses_when_a_right_key_hides_arbitrary_bytes(plaintext: bytes) -> None:
-    assert refuses({V4: forge.v4(SECRET, plaintext)}, FUZZED)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
+@pytest.mark.parametrize(
+    ("id_", "possible"),
+    [
+        ("ada", True),
+        ("x" * 255, True),
+        ("gäst_1", True),
+        ("Guest_1", True),
+        ("guest", True),
+        ("", False),
+        ("x" * 256, False),
+        ("guest_", False),
+        ("guest_ada", False),
+        ("a\0b", False),
+        ("\ud800", False),
+    ],
 )
-
-
-@given(st.dictionaries(st.sampled_from(["id", "sub", "exp", "nbf", "iat"]), JSON))
-def test_authenticate_answers_or_refuses_when_claims_are_arbitrary(claims: dict[str, object]) -> None:
-    try:
-        caller = FUZZED.authenticate({V5: forge.v5(SECRET, V5, claims)}, NOW)
-    except InvalidCredential:
-        return
-    assert caller is not None
-    assert caller.id in (claims.get("id"), claims.get("sub"))
+def test_id_is_a_users_or_persons_unless_it_is_a_guests_or_unusable(id_: str, possible: bool) -> None:
+    assert is_voter_id(id_) is possible

@@ -9,7 +9,7 @@ import pytest
 
 from harness.nextauth import forge
 from harness.nextauth.vectors import named
-from likes_api.identity.nextauth import JwtSessions
+from likes_api.identity.session.nextauth import JwtSessions
 
 NAME = "authjs.session-token"
 SECRET = "a-secret-made-up-for-tests-0123456789"

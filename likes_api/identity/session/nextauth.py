@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import NoReturn, TypeGuard
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -29,8 +28,7 @@ from joserfc.errors import JoseError
 from joserfc.jwe import JWERegistry, decrypt_compact
 from joserfc.jwk import OctKey
 
-CLOCK_TOLERANCE = 15
-"""Seconds by which this server's clock may differ from the application's; next-auth allows the same."""
+from likes_api.jose.claims import SEGMENT, is_current, json_object, segment_object
 
 REMEMBERED_TOKENS = 1024
 """Tokens that each process keeps decrypted; at 16 KiB for the longest, 16 MiB at the very most."""
@@ -42,14 +40,9 @@ _KEY_BYTES = {_GCM: 32, _CBC: 64}
 # joserfc ignores a registry that comes together with `algorithms`, so the registry carries them.
 _REGISTRY = JWERegistry(algorithms=["dir", _GCM, _CBC])
 
-# Canonical base64url only: no padding, unused bits zero, so that one session has one spelling. `dir` has no
-# encrypted key.
-_SEGMENT = r"(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?"
-_JWE = re.compile(rf"(?P<header>{_SEGMENT})\.(?:\.{_SEGMENT}){{3}}", re.ASCII)
+# `dir` has no encrypted key.
+_JWE = re.compile(rf"(?P<header>{SEGMENT})\.(?:\.{SEGMENT}){{3}}", re.ASCII)
 _HEADER_NAMES = {"alg", "enc", "kid"}
-
-# The largest integer a JavaScript number holds exactly; a time beyond it is no time.
-_MAX_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,7 @@ class JwtSessions:
         :param now: the time, with a time zone.
         """
         claims = self._claims(token, cookie_name)
-        return self._user(claims) if _is_current(claims, int(now.timestamp())) else None
+        return self._user(claims) if is_current(claims, int(now.timestamp())) else None
 
     def _read(self, token: str, cookie_name: str) -> Mapping[str, object]:
         """Decrypt a token to its claims, whatever the time; to none where it is malformed or foreign."""
@@ -97,7 +90,7 @@ class JwtSessions:
             for key in self._candidates(cookie_name, header):
                 plaintext = _decrypted(token, key)
                 if plaintext is not None:
-                    return _json_object(plaintext)
+                    return json_object(plaintext)
         return {}
 
     def _candidates(self, cookie_name: str, header: _Header) -> tuple[OctKey, ...]:
@@ -141,8 +134,7 @@ def _header(token: str) -> _Header | None:
     match = _JWE.fullmatch(token)
     if match is None:
         return None
-    segment = match["header"]
-    header = _json_object(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    header = segment_object(match["header"])
     if not header.keys() <= _HEADER_NAMES or header.get("alg") != "dir":
         return None
     enc, kid = header.get("enc"), header.get("kid")
@@ -157,32 +149,3 @@ def _decrypted(token: str, key: OctKey) -> bytes | None:
     except (JoseError, ValueError):
         # ValueError: an initialization vector or a tag of the wrong length, which joserfc does not wrap.
         return None
-
-
-def _json_object(data: bytes) -> Mapping[str, object]:
-    """Parse a JSON object in UTF-8; anything else makes an empty one, which no caller accepts."""
-    try:
-        parsed: object = json.loads(data.decode(), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _is_current(claims: Mapping[str, object], now: int) -> bool:
-    """Check the times as next-auth's library does, but require ``exp``.
-
-    ``iat`` must be a number and may lie in the future. Source: jose 4.15 and 6.2, ``lib/jwt_claims_set``.
-    """
-    exp, nbf, iat = (claims.get(name, default) for name, default in (("exp", None), ("nbf", 0), ("iat", 0)))
-    if not (_is_number(exp) and _is_number(nbf) and _is_number(iat)):
-        return False
-    return exp > now - CLOCK_TOLERANCE and nbf <= now + CLOCK_TOLERANCE
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    """Accept what JSON calls a number; ``True`` is an int to Python only, and 1e999 is infinite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER

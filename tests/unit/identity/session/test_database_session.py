@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from likes_api.identity.database_session import DatabaseSessions
+from likes_api.identity.session.database_session import DatabaseSessions
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from werkzeug.http import parse_cookie
 
-from likes_api.identity.cookies import SessionCookie, SessionCookies
+from likes_api.identity.session.cookies import SessionCookie, SessionCookies
 
 V4 = "next-auth.session-token"
 V5 = "authjs.session-token"

@@ -1,0 +1,87 @@
+"""Service tokens: applications of the host that read votes, vote for others or administrate, each by its own token."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from likes_api.identity.bearer import Scope
+from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_voter_id
+
+ON_BEHALF_OF = "Likes-On-Behalf-Of"
+# `likes_api.repository.service_tokens` makes them.
+_TOKEN = re.compile(r"lk_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{64})")
+
+
+class ServiceScope(StrEnum):
+    """What a service token may be used for."""
+
+    VOTES_READ = "votes:read"
+    VOTES_WRITE = "votes:write"
+    ADMIN = "admin"
+
+
+# What a service may do for a person, in the words of the person's own tokens.
+_PERSON_SCOPES = {
+    ServiceScope.VOTES_READ: frozenset({Scope.PUBLIC_READ, Scope.PRIVATE_READ}),
+    ServiceScope.VOTES_WRITE: frozenset({Scope.PUBLIC_READ, Scope.PRIVATE_READ, Scope.INTERACTIONS}),
+}
+
+
+class MissingOnBehalfOf(Exception):
+    """A service does not say for whom it acts."""
+
+
+class InvalidOnBehalfOf(Exception):
+    """A service acts for what can be no user's or person's id."""
+
+
+class ServiceTokenLookup(Protocol):
+    """What service tokens need of the database; ``likes_api.repository.service_tokens`` has it."""
+
+    def scopes_of(self, id_: str, secret: str, now: datetime) -> frozenset[str] | None:
+        """Return the scopes of a token, or ``None`` where it is unknown, replaced or revoked."""
+
+
+class ServiceTokenAuthenticator:
+    """Tell services by their tokens."""
+
+    def __init__(self, tokens: ServiceTokenLookup) -> None:
+        self._tokens = tokens
+
+    def caller_of(self, token: str, now: datetime | None = None) -> Caller:
+        """Return the service whose token this is, in one round trip; what cannot be a token costs none.
+
+        :param now: the time, with a time zone; the present by default.
+        :raises InvalidCredential: it is malformed, unknown, replaced or revoked.
+        :raises likes_api.repository.StoreError: the database did not answer.
+        """
+        match = _TOKEN.fullmatch(token)
+        scopes = self._tokens.scopes_of(match["id"], match["secret"], now or datetime.now(UTC)) if match else None
+        if match is None or scopes is None:
+            raise InvalidCredential
+        return Caller(match["id"], CallerKind.SERVICE, scopes)
+
+
+def act_for(service: Caller, header: str | None, kind: CallerKind) -> Caller:
+    """Return the user or person for whom a service acts; any other caller as it is, whatever the header says.
+
+    The scopes are the service's own, and what they amount to in a person's. Whether they are enough is asked elsewhere.
+
+    :param header: the value of ``Likes-On-Behalf-Of``, as WSGI has it: UTF-8, decoded as Latin-1 (PEP 3333).
+    :param kind: whether a user or a person is wanted.
+    :raises MissingOnBehalfOf: it is empty or not there.
+    :raises InvalidOnBehalfOf: it can be nobody's id, such as a guest's.
+    """
+    if service.kind is not CallerKind.SERVICE:
+        return service
+    if not header:
+        raise MissingOnBehalfOf
+    try:
+        id_ = header.encode("latin-1").decode()
+    except UnicodeError:
+        raise InvalidOnBehalfOf from None
+    if not is_voter_id(id_):
+        raise InvalidOnBehalfOf
+    implied = (granted for scope, granted in _PERSON_SCOPES.items() if scope in service.scopes)
+    return Caller(id_, kind, service.scopes.union(*implied), service.id)
