@@ -154,7 +154,8 @@ def main(seconds: float, names: tuple[str, ...] = tuple(CASES)) -> None:
             for field in ("rate", "p99", "workers", "mongod", "batch")
         )
         spread = f"({min(rates):.0f} to {max(rates):.0f})"
-        row = f"{name:22}{rate:6.0f} {spread:15} {rate / ceiling:7.2f} {p99:9.1f} {workers:19.0f} {mongod:7.0f} {batch:9.1f}"
+        row = f"{name:22}{rate:6.0f} {spread:15} {rate / ceiling:7.2f} {p99:9.1f}"
+        row += f" {workers:19.0f} {mongod:7.0f} {batch:9.1f}"
         print(row, flush=True)
 
 
