@@ -57,7 +57,7 @@ def running_nginx(upstream: str) -> Iterator[Nginx]:
         directory = Path(name)
         directory.chmod(0o755)
         nginx = Nginx(free_port(), free_port(), free_port(), _certificate(directory))
-        (directory / "site.conf").write_text(_site(nginx, upstream))
+        (directory / "site.conf").write_text(_site(nginx, upstream, directory))
         (directory / "nginx.conf").write_text(_MAIN.format(directory=directory))
         log = directory / "log"
         with log.open("wb") as said:
@@ -75,11 +75,12 @@ def running_nginx(upstream: str) -> Iterator[Nginx]:
             process.wait()
 
 
-def _site(nginx: Nginx, upstream: str) -> str:
+def _site(nginx: Nginx, upstream: str, directory: Path) -> str:
     """Put a test's own places into the documented site."""
     site = (ROOT / "deploy" / "nginx.conf").read_text()
     for pattern, replacement in (
         (r"127\.0\.0\.1:8000", upstream),
+        (r"/var/lib/nginx/likes-api", str(directory / "cache")),
         (r"listen 80;", f"listen 127.0.0.1:{nginx.redirect_port};"),
         (
             r"listen 443 ssl http2;",

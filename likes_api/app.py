@@ -9,6 +9,8 @@ from flask import Blueprint, Flask
 from config.settings import Settings
 from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
+from likes_api.contracts.host import errors as host_errors
+from likes_api.contracts.host import routes as host_routes
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
 from likes_api.contracts.simple_likes import errors as simple_likes_errors
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+_DIALECTS = (qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT, host_errors.DIALECT)
 MAINTENANCE = "likes-maintenance"
 DATABASE = "likes-database"
 JWTS = "likes-jwts"
@@ -78,8 +81,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     rate_limits = limits.create(settings, database, guests.digest)
 
     request_log.register(app)
-    cors.register(app, settings.cors_origins, any_origin=[diaspora_errors.PREFIX])
-    answer = errors.register(app, [qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT])
+    cors.register(app, settings.cors_origins, any_origin=[diaspora_errors.PREFIX, host_errors.COUNTS])
+    answer = errors.register(app, _DIALECTS)
     rate_limits.register(app, answer)
     app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
     # One for all contracts: what targets with many votes need is done by one thread, which starts when first needed.
@@ -101,6 +104,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, authenticator))
     app.register_blueprint(_simple_likes(settings, database, votes, records, rate_limits, authenticator))
     app.register_blueprint(_diaspora(person_tokens, database, votes))
+    app.register_blueprint(host_routes.create_blueprint(votes))
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))

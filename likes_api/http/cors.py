@@ -1,4 +1,6 @@
-"""Which pages may read our answers (Fetch standard, "CORS protocol"): those of listed origins, and contract 3's of any.
+"""Which pages may read our answers (Fetch standard, "CORS protocol"): by origin.
+
+Those of listed origins may, and those of any where no cookie is looked at.
 
 Whether a page may *vote* is decided elsewhere, by its ``Origin`` (:mod:`likes_api.http.origin`): a browser asks for
 permission in advance only where a request is not a simple one.
@@ -22,10 +24,10 @@ def register(app: Flask, origins: Sequence[str], any_origin: Sequence[str]) -> N
     """Answer preflights and mark answers, on the URLs of the contracts.
 
     :param origins: normalised; their pages may send cookies and read everything.
-    :param any_origin: prefixes of URLs that read no cookies: a page that has a token may use it from anywhere.
+    :param any_origin: URLs, with all below them, that read no cookies: a page with a token may use it anywhere.
     """
     common: dict[str, Any] = {
-        "methods": ["GET", "POST", "DELETE"],
+        "methods": ["GET", "POST", "PUT", "DELETE"],
         "allow_headers": list(_ALLOWED_HEADERS),
         "expose_headers": list(_EXPOSED_HEADERS),
         "max_age": _PREFLIGHT_SECONDS,
@@ -37,10 +39,11 @@ def register(app: Flask, origins: Sequence[str], any_origin: Sequence[str]) -> N
         listed = [re.compile(re.escape(origin) + r"\Z") for origin in origins]
         CORS(app, resources=[r"/api/.*", r"/!/.*"], origins=listed, supports_credentials=True, **common)
     options = get_cors_options(app, common | {"origins": "*", "send_wildcard": True})
-    prefixes = tuple(f"{prefix}/" for prefix in any_origin)
+    urls, prefixes = frozenset(any_origin), tuple(f"{prefix}/" for prefix in any_origin)
 
     # Registered last, so called first: what it has marked, the above leaves alone. Not by `CORS`, which looks for its
     # patterns in the URL of each vote.
     @app.after_request
     def mark(response: Response) -> Response:
-        return set_cors_headers(response, options) if request.path.startswith(prefixes) else response
+        path = request.path
+        return set_cors_headers(response, options) if path in urls or path.startswith(prefixes) else response

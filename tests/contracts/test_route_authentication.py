@@ -20,6 +20,7 @@ OPEN = {
     "/!/simple-likes/<entry_id>/toggle",
     "/!/simple-likes/csrf-token",
     "/!/simple-likes/status",
+    "/api/counts",
     "/demo/<version>/<name>",
     "/demo/sign-in",
     "/demo/sign-out",

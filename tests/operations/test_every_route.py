@@ -170,4 +170,5 @@ def test_every_contract_has_routes_that_need_the_database(world: World) -> None:
         "qa_votes",
         "simple_likes",
         "diaspora",
+        "host",
     }

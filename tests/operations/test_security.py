@@ -94,7 +94,7 @@ LISTED = [
 
 
 @pytest.mark.parametrize("origin", LISTED)
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_preflight_is_granted_when_the_origin_is_listed(app: Flask, origin: str, method: str) -> None:
     wanted = "authorization, content-type, idempotency-key, x-csrf-token, x-request-id"
     granted = preflight(app, origin, method, wanted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, get_ident
 
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
@@ -15,24 +15,27 @@ class CountedCommands(CommandListener):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._names: list[str] = []
+        self._noted: list[tuple[int, str]] = []
 
     @contextmanager
-    def during(self) -> Iterator[list[str]]:
-        """Give the list of names, in order; it is filled when the block ends."""
+    def during(self, *, mine: bool = False) -> Iterator[list[str]]:
+        """Give the list of names, in order; it is filled when the block ends.
+
+        :param mine: leave out those of other threads, such as maintenance has.
+        """
         names: list[str] = []
         with self._lock:
-            begin = len(self._names)
+            begin = len(self._noted)
         try:
             yield names
         finally:
             with self._lock:
-                names.extend(self._names[begin:])
+                names.extend(name for thread, name in self._noted[begin:] if not mine or thread == get_ident())
 
     def started(self, event: CommandStartedEvent) -> None:
         """Note a command."""
         with self._lock:
-            self._names.append(event.command_name)
+            self._noted.append((get_ident(), event.command_name))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Ignore its answer; the command was counted when it began."""

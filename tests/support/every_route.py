@@ -25,6 +25,7 @@ _VALUES: Mapping[str, str] = {
     "version": "0",
     "name": "demo.css",
 }
+_QUERIES = {"/api/counts": "target=entry:e&target=question:q_123"}
 _OWN_METHODS = {"HEAD", "OPTIONS"}
 # Of contracts whose writes take an Idempotency-Key.
 _KEYED = {"qa_votes", "simple_likes"}
@@ -96,5 +97,6 @@ _OPTIONS: Mapping[str, Callable[[FlaskClient, Call, str], dict[str, Any]]] = {
     "simple_likes": lambda client, call, _: (
         _json(call, {}, **{"X-CSRF-TOKEN": _csrf(client)}) if call.method == "POST" else {"query_string": "ids=e"}
     ),
+    "host": lambda _, call, __: {"query_string": _QUERIES[call.rule]},
     "diaspora": lambda _, __, token: {"headers": {"Authorization": f"Bearer {token}"}},
 }

@@ -1,0 +1,1 @@
+"""Section 8, the host API: set a vote, ask for a page's targets at once, list. Source: ``CONTRACTS.md``, section 8."""
