@@ -25,7 +25,8 @@ def create_blueprint(votes: VoteRepository) -> Blueprint:
         response = jsonify(schemas.dump_counts(tallies))
         response.headers["Cache-Control"] = _SHARED
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     return blueprint
 
