@@ -14,6 +14,23 @@ from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.targets import SIMPLE, any_of, host_keys
 
 _TOKEN_BYTES = 32
+_STRING: Document = {"$cond": [{"$eq": [{"$type": "$userId"}, "string"]}, "$userId", ""]}
+
+# What may be the ``_id`` of the session's user, as `targets.host_keys` lists it: an application may have written an
+# ObjectId in one place, and its 24 hex digits in the other. Of another type nothing is.
+_BOTH_FORMS: Document = {
+    "$switch": {
+        "branches": [
+            {"case": {"$eq": [{"$type": "$userId"}, "objectId"]}, "then": ["$userId", {"$toString": "$userId"}]},
+            {
+                "case": {"$regexMatch": {"input": _STRING, "regex": "^[0-9a-fA-F]{24}$"}},
+                "then": ["$userId", {"$toObjectId": "$userId"}],
+            },
+            {"case": {"$eq": [{"$type": "$userId"}, "string"]}, "then": ["$userId"]},
+        ],
+        "default": [],
+    }
+}
 
 
 class UnknownUser(Exception):
@@ -41,23 +58,22 @@ class SessionRepository:
         pipeline: list[Document] = [
             {"$match": {"sessionToken": session_token, "expires": {"$gte": now}}},
             {"$limit": 1},
+            {"$set": {"keys": _BOTH_FORMS}},
             {
                 "$lookup": {
                     "from": self._users.name,
-                    "localField": "userId",
+                    "localField": "keys",
                     "foreignField": "_id",
                     "as": "user",
                 }
             },
-            {"$project": {"_id": 0, "userId": 1, "user._id": 1}},
+            {"$project": {"_id": 0, "user._id": 1}},
         ]
         with self._sessions.aggregate(pipeline) as rows:
             session = next(rows, None)
-        if session is None or not session["user"]:
-            return None
-        user = session.get("userId")
-        # $lookup would also have matched an array, or a missing `userId` with an `_id` of null.
-        return str(user) if isinstance(user, ObjectId | str) else None
+        # $lookup finds an `_id` of null where there are no keys.
+        users = [user["_id"] for user in session["user"]] if session is not None else []
+        return next((str(user) for user in users if isinstance(user, ObjectId | str)), None)
 
     def create(self, user_id: str, lifetime: timedelta, now: datetime) -> str:
         """Start a session for a user, found by a string ``_id`` or by an ObjectId, and return its token.

@@ -32,7 +32,7 @@ from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import NOW, OPEN_FIELDS
 from likes_api.repository.votes.vote_fields import HALVES, array, count, normalized, voters
-from likes_api.repository.votes.vote_sets import OWN
+from likes_api.repository.votes.vote_sets import OWN, SetState, state_of
 from likes_api.votes import Target, TargetNotFound, Vote
 
 # So few noted voters are copied under the seal; or it is tried with more, after so many rounds.
@@ -121,6 +121,12 @@ class Migration:
     def _mark(self, id_: ObjectId) -> None:
         """Note that these are votes; a set without the mark may be the copy of a move that was cut off."""
         self._register.update_one({"_id": id_}, {"$set": {"moved": True}})
+
+    def discard_left(self, id_: ObjectId) -> None:
+        """Delete a set of votes if another document has the id of its target, so that they are nobody's."""
+        entry = self._register.find_one({"_id": id_})
+        if entry is not None and entry.get("moved") and state_of(self._database, entry) is SetState.LEFT:
+            self.discard(id_)
 
     def discard_sets_of(self, collection: str, keys: list[Any]) -> None:
         """Delete the sets of documents that were there before those that have just been made."""

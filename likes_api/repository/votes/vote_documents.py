@@ -65,6 +65,7 @@ class VoteDocuments:
         count = partial(self.tally, target, id_, None, session)
         tally = count() if session is not None else self._shared.read(id_, count)
         if tally is None:
+            self._undo(id_, voter, before, session)
             return None
         own = change.after(before)
         return Cast(own, changed=own is not before, tally=tally)
@@ -84,6 +85,8 @@ class VoteDocuments:
         with targets.aggregate(pipeline, collation=SIMPLE, session=session) as found:
             row = next(found, None)
         if row is None:
+            if self._maintenance is not None:
+                self._maintenance.unnamed(id_)
             return None
         return self._counted(id_, row, {k: v for part in (*row["sums"], *row.get("own", ())) for k, v in part.items()})
 
@@ -162,6 +165,13 @@ class VoteDocuments:
             else:
                 return _vote(found)
         raise AssertionError("unreachable")
+
+    def _undo(self, id_: ObjectId, voter: str, before: Vote | None, session: Session | None) -> None:
+        """Leave a set that is the target's no more as it was: it may be deleted already, or be named again."""
+        if before is None:
+            self._votes.delete_one({"_id": key(id_, voter)}, session=session)
+        else:
+            self._change(id_, voter, Change(before), session)
 
     def _counted(self, id_: ObjectId, document: Document, sums: Mapping[str, Any]) -> Tally:
         """Return the counts that the document's counters and the sums of the set's pending votes make."""

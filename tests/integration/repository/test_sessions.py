@@ -57,7 +57,20 @@ def test_session_is_live_when_it_expires_after_the_year_9999(sessions: SessionRe
     assert sessions.user_of("t", NOW) == "grace"
 
 
-@pytest.mark.parametrize("user", ["alan", ObjectId(), str(ADA), None, ["grace"], {"_id": "grace"}, 7])
+@pytest.mark.parametrize("held", [ADA, str(ADA)], ids=["ObjectId", "string"])
+@pytest.mark.parametrize("user", [ADA, str(ADA), str(ADA).upper()], ids=["ObjectId", "string", "capitals"])
+def test_session_leads_to_its_user_when_one_of_them_holds_the_id_as_text(
+    database: Database, held: object, user: object
+) -> None:
+    database["users"].insert_one({"_id": held})
+    database["sessions"].insert_one({"sessionToken": "t", "userId": user, "expires": NOW + HOUR})
+    expected = None if user == str(ADA).upper() and isinstance(held, str) else str(ADA)
+    assert SessionRepository(database).user_of("t", NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "user", ["alan", ObjectId(), str(ObjectId()), None, [str(ADA)], [ADA], ["grace"], {"_id": "grace"}, 7]
+)
 def test_session_is_none_when_the_user_does_not_exist(
     sessions: SessionRepository, database: Database, user: object
 ) -> None:
@@ -80,9 +93,30 @@ def test_session_takes_one_round_trip_when_read(sessions: SessionRepository, dat
     assert [operation["op"] for operation in seen] == ["command"]
 
 
-def test_create_refuses_when_the_user_is_unknown(sessions: SessionRepository) -> None:
+@pytest.mark.parametrize("user_id", ["alan", str(ObjectId()), "", "z" * 24])
+def test_create_refuses_when_the_user_is_unknown(sessions: SessionRepository, database: Database, user_id: str) -> None:
     with pytest.raises(UnknownUser):
-        sessions.create(str(ObjectId()), HOUR, NOW)
+        sessions.create(user_id, HOUR, NOW)
+    assert database["sessions"].count_documents({}) == 0
+
+
+def test_created_session_has_the_adapters_fields_when_read_back(
+    sessions: SessionRepository, database: Database
+) -> None:
+    token = sessions.create(str(ADA), HOUR, NOW)
+    assert len(token) == 64
+    assert database["sessions"].find_one({}, {"_id": 0}) == {
+        "sessionToken": token,
+        "userId": ADA,
+        "expires": NOW + HOUR,
+    }
+
+
+def test_session_is_none_when_the_token_is_unknown_or_expires_is_missing(
+    sessions: SessionRepository, database: Database
+) -> None:
+    database["sessions"].insert_many([{"userId": ADA, "expires": NOW + HOUR}, {"sessionToken": "t", "userId": ADA}])
+    assert sessions.user_of("t", NOW) is None
 
 
 def test_cookie_leads_to_the_user_when_the_session_is_in_the_database(sessions: SessionRepository) -> None:

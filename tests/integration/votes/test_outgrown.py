@@ -13,9 +13,11 @@ from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_votes import OVERFLOW
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.maintenance import migrations as module
+from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.votes import Tally, Target, TargetKind, Vote
+from tests.support.moved import move
 
 SECONDS = 20.0
 
@@ -93,3 +95,22 @@ def test_many_voters_are_told_in_log_and_metric_when_they_stay_in_a_document(
     (record,) = caplog.records
     assert (record.message, record.__dict__["voters"]) == ("a document holds many voters, and ends at 16 MB", 3)
     assert 'likes_document_voters{kind="message"} 3.0' in metrics.render().decode()
+
+
+def test_nothing_is_left_of_an_entry_when_it_is_made_again_and_voted_on(database: Database) -> None:
+    entry, entries = Target(TargetKind.ENTRY, "t"), database["likes_entries"]
+    entries.insert_one({"_id": "t", "upvotes": 2, "likedBy": ["ada", "bob"]})
+    move(database, entry)
+    with votes_of(database, 1_000, 0) as votes:
+        other = VoteRepository(database)
+        assert votes.tally(entry) == other.tally(entry) == Tally(2, 0, None)
+        entries.delete_one({})
+        entries.insert_one({"_id": "t"})
+        # This process knows the earlier one's set, and votes there first.
+        assert votes.toggle(entry, "carol", Vote.UP) == Tally(1, 0, Vote.UP)
+        end = time.monotonic() + SECONDS
+        while database["likes_moved"].count_documents({}) and time.monotonic() < end:
+            time.sleep(0.05)
+    assert other.toggle(entry, "dan", Vote.UP) == Tally(2, 0, Vote.UP)
+    assert [database[name].count_documents({}) for name in ("likes_moved", "likes_votes")] == [0, 0]
+    assert [fault for _, fault, _ in verify_votes(database, repair=False) if fault] == []

@@ -57,3 +57,9 @@ class Maintenance:
         if self._migrations.counted(target, voters):
             self._migrate.start()
             self._migrate.wake()
+
+    def unnamed(self, id_: ObjectId) -> None:
+        """Note a set that its target's document does not name; of an earlier document of ours, it is deleted."""
+        self._migrations.unnamed(id_)
+        self._migrate.start()
+        self._migrate.wake()

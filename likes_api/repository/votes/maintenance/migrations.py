@@ -1,8 +1,10 @@
-"""Move the votes of targets that outgrow their document, one target after the other."""
+"""Move the votes of targets that outgrow their document, one target after the other; delete what earlier ones left."""
 
 import logging
 import time
 from threading import Lock
+
+from bson import ObjectId
 
 from likes_api import metrics
 from likes_api.mongodb import timeouts
@@ -34,6 +36,7 @@ class Migrations:
         self._outgrown: dict[Target, float] = {}  # and when to try
         # By how much a count may be higher than the voters that were found, before they are counted again.
         self._surplus: dict[Target, int] = {}
+        self._unnamed: set[ObjectId] = set()
         self._replicated: bool | None = None
 
     def counted(self, target: Target, voters: int) -> bool:
@@ -50,8 +53,18 @@ class Migrations:
             self._surplus[target] = voters
         return True
 
+    def unnamed(self, id_: ObjectId) -> None:
+        """Note a set that its target's document does not name."""
+        with self._lock:
+            if len(self._unnamed) < _REMEMBERED:
+                self._unnamed.add(id_)
+
     def round(self) -> float:
-        """Move what is due; return in how many seconds something is."""
+        """Move what is due, and delete what is left of earlier documents; return in how many seconds something is."""
+        with self._lock:
+            unnamed, self._unnamed = self._unnamed, set()
+        for id_ in unnamed:
+            self._migration.discard_left(id_)
         while (target := self._next()) is not None:
             self._move(target)
             metrics.note_maintenance_round("migrate")
