@@ -2,8 +2,7 @@
 
 import click
 
-from likes_api.checks.command import check
-from likes_api.cli import content, run, service_token, session, token
+from likes_api.cli import check, content, run, service_token, session, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +15,7 @@ for command in (
     run.run,
     content.import_,
     content.verify,
-    check,
+    check.check,
     session.session,
     token.token,
     service_token.service_token,

@@ -95,6 +95,12 @@ def test_readme_tells_the_defaults_of_the_settings() -> None:
     assert len(told) > 15
 
 
+def test_readme_names_every_setting_of_an_operator() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    from_code = set(re.findall(r'data_key="(\w+)"', (ROOT / "config" / "settings.py").read_text(encoding="utf-8")))
+    assert {name for name in from_code if f"`{name}`" not in readme} == {"LIKES_DEMO"}
+
+
 def test_settings_are_as_given_when_all_are_set() -> None:
     given = load(
         LIKES_MONGODB_URI="mongodb+srv://user:secret@db.example/?replicaSet=rs0",
