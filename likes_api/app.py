@@ -17,7 +17,7 @@ from likes_api.contracts.simple_likes import errors as simple_likes_errors
 from likes_api.contracts.simple_likes import routes as simple_likes_routes
 from likes_api.demo import routes as demo_routes
 from likes_api.demo.items import read_items
-from likes_api.http import cors, errors, health, request_log, security_headers
+from likes_api.http import cors, errors, health, paths, request_log, security_headers
 from likes_api.http.application import Application
 from likes_api.http.forwarded import behind_proxies
 from likes_api.http.rate_limits import limits
@@ -72,7 +72,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     database = instrumented(with_prefix(database, settings.collection_prefix))
     app = Application(__name__, static_folder=None)
     app.extensions[DATABASE] = database
-    # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML.
+    # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML (and paths.kept_as_sent).
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
@@ -109,7 +109,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
     protected = security_headers.protected(app.wsgi_app)
-    app.wsgi_app = _within_deadline(behind_proxies(protected, settings.trusted_proxies))  # type: ignore[assignment,method-assign]
+    served = paths.kept_as_sent(behind_proxies(protected, settings.trusted_proxies))
+    app.wsgi_app = _within_deadline(served)  # type: ignore[assignment,method-assign]
     return app
 
 

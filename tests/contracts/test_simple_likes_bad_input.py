@@ -65,9 +65,7 @@ def test_toggle_refuses_when_the_id_is_malformed_or_nobodys(
     assert snapshot(database) == before
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/", "/plain", "//toggle", "/a/b/toggle", "/a%2Fb/toggle", "/plain/toggle/", "/x/y"]
-)
+@pytest.mark.parametrize("path", ["", "/", "/plain", "//toggle", "/a/b/toggle", "/plain/toggle/", "/x/y"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_answer_is_404_as_json_when_the_url_is_unknown(app: Flask, path: str, method: str) -> None:
     response = app.test_client().open(f"{PREFIX}{path}", method=method)
@@ -78,6 +76,7 @@ def test_answer_is_404_as_json_when_the_url_is_unknown(app: Flask, path: str, me
     ("method", "path", "allowed"),
     [
         ("GET", "plain/toggle", "POST"),
+        ("GET", "a%2Fb/toggle", "POST"),
         ("DELETE", "plain/toggle", "POST"),
         ("POST", "status", "GET"),
         ("PUT", "csrf-token", "GET"),

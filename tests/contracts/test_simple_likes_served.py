@@ -135,7 +135,7 @@ def test_curl_likes_with_a_cookie_jar_as_guest_and_with_a_session_beside_it(
 
 
 def test_raw_paths_reach_the_contract_as_they_are(mongod: EmbeddedMongod, database: Database) -> None:
-    paths = {"../toggle": 400, "%2e%2e/toggle": 400, "a%2Fb/toggle": 404, "%00/toggle": 400, "x" * 256 + "/toggle": 400}
+    paths = {"../toggle": 400, "%2e%2e/toggle": 400, "a%2Fb/toggle": 400, "%00/toggle": 400, "x" * 256 + "/toggle": 400}
     variables = {"LIKES_MONGODB_URI": mongod.uri, "LIKES_MONGODB_DATABASE": database.name}
     with running_server(variables) as url:
         session = visitor(url)
