@@ -1,6 +1,5 @@
 """gunicorn for real traffic. Each worker makes its own database client, because nothing is preloaded."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
 from config.logging import configuration
-from config.settings import Settings, SettingsError
-from likes_api.server import metrics_files
+from config.settings import SettingsError
+from likes_api.server import master_settings, metrics_files
 
 try:
-    _settings = Settings.from_environment(database_required=True)
+    _settings = master_settings.read()
 except SettingsError as error:
     # Here, in the master, before a worker is forked: one clear message rather than a loop of dying workers.
     print(f"likes-api: bad settings\n{error}", file=sys.stderr)
@@ -22,14 +21,14 @@ except SettingsError as error:
 
 bind = _settings.bind
 workers = _settings.workers
-worker_class = "likes_api.server.worker.BalancedThreadWorker"
-threads = _settings.threads
+worker_class = "likes_api.server.worker.Worker"
 
 # Longer than deploy/nginx.conf keeps an idle connection to us (15 s): where the one who asks also closes, no request
 # meets a connection that is being closed.
 keepalive = 20
-# Each is a file descriptor, of which a process has 1,024 where nobody raised the limit; the rest is for the database.
-worker_connections = 900
+# Each is a file descriptor, of which a process has 1,024 where nobody raised the limit; the rest is for the database
+# (PyMongo's maxPoolSize is 100 for each member).
+worker_connections = 800
 # A request takes at most 3.5 s (CONTRACTS.md); a worker whose main loop is silent for 30 s is stuck.
 timeout = 30
 # Three times what a request takes. systemd (deploy/likes-api.service) and `likes-api run` wait longer than this.
@@ -90,7 +89,7 @@ def on_starting(server: Any) -> None:
 
 def on_reload(server: Any) -> None:
     """Say how many secrets there are: a comma in one makes two of it, neither of which verifies anything."""
-    counts = {"LIKES_SECRET_KEY": len(_settings.secret_keys), "LIKES_NEXTAUTH_SECRET": len(_settings.nextauth_secrets)}
+    counts = {"LIKES_SECRET_KEY": _settings.secret_keys, "LIKES_NEXTAUTH_SECRET": _settings.nextauth_secrets}
     server.log.info(
         "secrets are read; commas part them, in a file (..._FILE) line breaks do", extra={"secrets": counts}
     )
@@ -102,11 +101,8 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Use them, in the worker, before it loads the application; and stay on one processor, if that is wanted."""
+    """Use them, in the worker, before it loads the application."""
     metrics_files.use_slot(worker)
-    if _settings.pin_workers:
-        processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {processors[worker.metrics_slot % len(processors)]})
 
 
 def child_exit(_server: Any, worker: Any) -> None:

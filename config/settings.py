@@ -57,8 +57,6 @@ class Settings:
     data_dir: Path
     bind: str
     workers: int
-    threads: int
-    pin_workers: bool
     secret_keys: tuple[str, ...]
     nextauth_secrets: tuple[str, ...]
     nextauth_cookie: str | None
@@ -258,8 +256,6 @@ class _SettingsSchema(Schema):
     data_dir = _PathField(data_key="LIKES_DATA_DIR", load_default=lambda: Path("var").absolute())
     bind = fields.String(data_key="LIKES_BIND", load_default="127.0.0.1:8000", validate=_bind)
     workers = fields.Integer(data_key="WEB_CONCURRENCY", load_default=2, validate=validate.Range(1, 256))
-    threads = fields.Integer(data_key="LIKES_THREADS", load_default=8, validate=validate.Range(1, 256))
-    pin_workers = fields.Boolean(data_key="LIKES_PIN_WORKERS", load_default=False)
     secret_keys = _CommaSeparated(data_key="LIKES_SECRET_KEY", load_default=(), validate=_secrets)
     nextauth_secrets = _CommaSeparated(data_key="LIKES_NEXTAUTH_SECRET", load_default=())
     nextauth_cookie = fields.String(

@@ -46,8 +46,7 @@ from likes_api.repository.tokens import TokenRepository
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
-from likes_api.server import queue_time
-from likes_api.server.request_buffer import MAX_BODY_BYTES
+from likes_api.server.client_socket import MAX_BODY_BYTES
 from likes_api.widget import routes as widget_routes
 
 if TYPE_CHECKING:
@@ -196,8 +195,7 @@ def _diaspora(person_tokens: BearerAuthenticator, database: Database, votes: Vot
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        left = timeouts.REQUEST_DATABASE_SECONDS - queue_time.seconds_since()
-        with deadline(max(timeouts.LEAST_DATABASE_SECONDS, left)):
+        with deadline(timeouts.REQUEST_DATABASE_SECONDS):
             return app(environ, start_response)
 
     return serve

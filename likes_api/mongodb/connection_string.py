@@ -1,15 +1,14 @@
 """Connection strings as operators write them: what is wrong with one, what it names, and which options are ours.
 
 No server and no name server is asked. Nothing said here holds a part of the string but names of options.
+
+PyMongo is imported where it is used: gunicorn's master imports this module, and gevent has to patch a worker before
+PyMongo is there (``docs/decisions/0017``).
 """
 
 import re
 import warnings
 from urllib.parse import unquote
-
-from pymongo import MongoClient
-from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
-from pymongo.errors import PyMongoError
 
 # What our answers rest on: from whom is read, and when a write counts. Connection strings are copied from elsewhere,
 # where other values are right; here they lose. Codecs too: what a date or an odd string reads as.
@@ -60,6 +59,8 @@ def database_of(uri: str) -> str | None:
 
 def fault_of(uri: str) -> str | None:
     """Return what the driver does not take of a connection string; ``None`` where it takes all."""
+    from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
+
     failure = _failure(uri)
     if failure is None:
         return None
@@ -73,6 +74,9 @@ def fault_of(uri: str) -> str | None:
 
 
 def _failure(uri: str) -> str | None:
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
     try:
         with warnings.catch_warnings(record=True, action="always") as warned:
             MongoClient(with_our_options(uri), connect=False).close()

@@ -17,12 +17,9 @@ SOCKET_MILLISECONDS = 3_000
 WAIT_QUEUE_MILLISECONDS = 1_000
 MAX_IDLE_MILLISECONDS = 300_000
 
-# -- A request: from its arrival to the end of its last call, the wait for a thread included. The driver may overrun it
-# by its pause between two looks for a server (0.5 s: measured 3.0 s for 2.5).
+# -- A request: from its begin to the end of its last call. The driver may overrun it by its pause between two looks for
+# a server (0.5 s: measured 3.0 s for 2.5).
 REQUEST_DATABASE_SECONDS = 2.0
-# What is left to a request that has waited longer than that: enough where the database is well again, and where it is
-# not, those who queue for the threads of a worker fail quickly one after the other.
-LEAST_DATABASE_SECONDS = 0.1
 # Of its limits. Not much shorter, or a flood that slows the database down would switch off the limits that are there to
 # stop it. After a failure their storage is left alone for a while; every request would wait for it otherwise.
 LIMITER_SECONDS = 1.0

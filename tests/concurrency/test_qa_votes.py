@@ -43,7 +43,6 @@ def url(mongod: EmbeddedMongod, module_database: Database) -> Iterator[str]:
         "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
         "LIKES_RATELIMIT_ENABLED": "false",
         "WEB_CONCURRENCY": "2",
-        "LIKES_THREADS": "8",
     }
     with running_server(variables) as url:
         yield url

@@ -99,7 +99,7 @@ def test_check_is_let_in_when_hosts_are_listed_or_the_service_is_on_a_socket(
 
 
 def test_check_fails_and_names_every_bad_setting_when_settings_are_bad() -> None:
-    code, found = check(LIKES_THREADS="many", LIKES_BIND="nowhere")
+    code, found = check(WEB_CONCURRENCY="many", LIKES_BIND="nowhere")
     assert code == 1
     assert list(found) == ["settings"]
 

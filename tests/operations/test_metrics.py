@@ -39,7 +39,6 @@ def served(mongod: EmbeddedMongod, client: MongoClient[Document]) -> Iterator[Se
             "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
             "LIKES_RATELIMIT_ENABLED": "false",
             "WEB_CONCURRENCY": str(WORKERS),
-            "LIKES_THREADS": "2",
         }
         with started_server(variables) as server:
             yield server
@@ -84,10 +83,15 @@ def test_metrics_of_four_workers_add_up_to_the_requests_sent_when_workers_die_an
     assert found.total("likes_request_seconds_count", **labels, status="401") == 1
     assert found.total("likes_request_seconds_count", contract="none", status="404") == 1
     assert found.total("likes_request_seconds_bucket", **labels, status="200", le="+Inf") == 2 * VOTES
-    # 20 users toggle one question 40 times each: half are first votes, one command, and half take it back, two.
+    # 20 users toggle one question 40 times each: half are first votes, one command, and half take it back, two. Votes
+    # that meet in a worker share their commands.
     assert found.total("likes_votes_total", contract="qa_votes", action="liked") == VOTES
     assert found.total("likes_votes_total", contract="qa_votes", action="unliked") == VOTES
-    assert found.total("likes_database_command_seconds_count", command="findAndModify", outcome="ok") == 3 * VOTES
+    commands = "findAndModify", "update"
+    counts = (
+        found.total("likes_database_command_seconds_count", command=command, outcome="ok") for command in commands
+    )
+    assert 0 < sum(counts) <= 3 * VOTES
     assert found.total("likes_database_pool_wait_seconds_count") >= 2 * VOTES
     assert found.total("likes_database_circuit_open") == 0
 

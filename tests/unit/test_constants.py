@@ -9,7 +9,7 @@ from harness.server import ROOT
 from likes_api.app import create_app
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.documents import Database
-from likes_api.server import request_buffer
+from likes_api.server import client_socket
 from tests.support.settings import settings
 
 PACKAGE = ROOT / "likes_api"
@@ -39,8 +39,8 @@ def test_time_limits_of_the_database_stand_in_their_table(folder: str) -> None:
 
 
 def test_limit_of_bodies_stands_once_and_is_that_of_the_application(mock_database: Database) -> None:
-    assert [file for file, name in constants(".") if name == "MAX_BODY_BYTES"] == ["request_buffer.py"]
-    assert create_app(settings(), mock_database).config["MAX_CONTENT_LENGTH"] == request_buffer.MAX_BODY_BYTES
+    assert [file for file, name in constants(".") if name == "MAX_BODY_BYTES"] == ["client_socket.py"]
+    assert create_app(settings(), mock_database).config["MAX_CONTENT_LENGTH"] == client_socket.MAX_BODY_BYTES
 
 
 def test_parts_of_a_request_fit_into_its_time() -> None:

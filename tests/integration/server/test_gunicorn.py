@@ -119,7 +119,7 @@ def test_the_body_is_asked_for_once_when_the_client_expects_it(server: str) -> N
         assert stream.readline().startswith(b"HTTP/1.1 404")
 
 
-def test_others_are_served_when_slow_clients_hold_more_connections_than_there_are_threads(server: str) -> None:
+def test_others_are_served_when_slow_clients_hold_many_connections(server: str) -> None:
     with ExitStack() as held:
         bodies = (b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n")
         for data in (b"", b"G", GET, *(POST + body for body in bodies)):
@@ -167,13 +167,15 @@ def test_a_connection_is_closed_when_it_has_been_idle_for_long(mongod: EmbeddedM
 
 
 def test_answers_close_their_connections_when_hardly_more_may_come(mongod: EmbeddedMongod) -> None:
-    few = {"GUNICORN_CMD_ARGS": "--worker-connections 12", "WEB_CONCURRENCY": "1", "LIKES_THREADS": "4"}
+    few = {"GUNICORN_CMD_ARGS": "--worker-connections 20", "WEB_CONCURRENCY": "1"}
     with running_server(environment(mongod.uri, "test_gunicorn", **few)) as url, ExitStack() as held:
-        answers = []
+        kept = []
         for _ in range(30):
             connection = held.enter_context(connect(url))
             connection.sendall(GET + b"\r\n")
-            answers.append(read_answer(connection))
-        assert {answer.status for answer in answers} == {200}
-        kept = [answer.headers["connection"] for answer in answers].count("keep-alive")
-        assert 1 <= kept <= 12  # eight, and those whose thread had answered but not put them back yet
+            answer = read_answer(connection)
+            assert answer.status == 200
+            kept.append(answer.headers["connection"] == "keep-alive")
+            if not kept[-1]:
+                connection.close()
+        assert kept == [True] * 18 + [False] * 12

@@ -26,7 +26,7 @@ def test_gunicorn_names_every_bad_setting_and_no_value_when_it_refuses_to_start(
         "LIKES_MONGODB_URI": "mysql://tell-nobody@db",
         "LIKES_MONGODB_DATABASE": "tell nobody/1",
         "LIKES_SECRET_KEY": "tell-nobody-2",
-        "LIKES_THREADS": "tell-nobody-3",
+        "LIKES_OVERFLOW_AT": "tell-nobody-3",
         "LIKES_BIND": "tell-nobody-4",
         "LIKES_TRUSTED_PROXIES": "-1",
         "LIKES_CORS_ORIGINS": "tell-nobody-5",

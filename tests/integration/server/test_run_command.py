@@ -74,9 +74,13 @@ def test_session_create_explains_itself_when_the_user_is_unknown(directory: Path
 
 
 def test_run_names_all_bad_settings_when_several_are_bad(directory: Path) -> None:
-    environment = os.environ | {"LIKES_DATA_DIR": str(directory), "LIKES_THREADS": "many", "LIKES_SECRET_KEY": "short"}
+    environment = os.environ | {
+        "LIKES_DATA_DIR": str(directory),
+        "WEB_CONCURRENCY": "many",
+        "LIKES_SECRET_KEY": "short",
+    }
     run = subprocess.run([COMMAND, "run"], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert "LIKES_THREADS" in run.stderr
+    assert "WEB_CONCURRENCY" in run.stderr
     assert "LIKES_SECRET_KEY" in run.stderr
     assert "short" not in run.stderr.replace("Too short", "")

@@ -146,9 +146,9 @@ def test_targets_are_kept_by_the_configured_field_when_the_host_has_its_own_ids(
 
 
 def test_import_explains_itself_when_the_settings_are_bad(import_: Import) -> None:
-    result = import_(question(), LIKES_THREADS="tell-nobody", LIKES_SECRET_KEY="")
+    result = import_(question(), WEB_CONCURRENCY="tell-nobody", LIKES_SECRET_KEY="")
     assert result.exit_code == 1
-    assert "LIKES_THREADS" in result.stderr
+    assert "WEB_CONCURRENCY" in result.stderr
     assert "LIKES_SECRET_KEY" in result.stderr
     assert "tell-nobody" not in result.stderr
 

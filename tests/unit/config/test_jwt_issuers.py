@@ -123,9 +123,9 @@ def test_file_is_refused_when_it_is_no_list_of_issuers(tmp_path: Path, content: 
 def test_faults_of_all_issuers_and_of_other_settings_are_reported_at_once(tmp_path: Path) -> None:
     file = issuers_file(tmp_path, {"jwks": "ftp://x", "prefix": 1}, REMOTE, REMOTE)
     with pytest.raises(SettingsError) as refused:
-        load(file, LIKES_THREADS="0")
+        load(file, WEB_CONCURRENCY="0")
     said = str(refused.value)
-    for part in ("Issuer 1: jwks: ", "Issuer 1: prefix: ", "An issuer stands in it twice.", "LIKES_THREADS: "):
+    for part in ("Issuer 1: jwks: ", "Issuer 1: prefix: ", "An issuer stands in it twice.", "WEB_CONCURRENCY: "):
         assert part in said
 
 

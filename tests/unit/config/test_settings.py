@@ -33,13 +33,11 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         data_dir=Path("var").absolute(),
         bind="127.0.0.1:8000",
         workers=2,
-        threads=8,
         secret_keys=(),
         nextauth_secrets=(),
         nextauth_cookie=None,
         nextauth_user_claims=("id", "sub"),
         jwt_issuers=(),
-        pin_workers=False,
         guest_likes=False,
         trusted_proxies=0,
         cors_origins=(),
@@ -109,7 +107,6 @@ def test_settings_are_as_given_when_all_are_set() -> None:
         LIKES_DATA_DIR="/srv/likes",
         LIKES_BIND="unix:/run/likes.sock",
         WEB_CONCURRENCY="4",
-        LIKES_THREADS="16",
         LIKES_SECRET_KEY=f"{SECRET}, {'t' * 40}",
         LIKES_NEXTAUTH_SECRET="new,old",
         LIKES_NEXTAUTH_COOKIE="__Host-session",
@@ -126,7 +123,7 @@ def test_settings_are_as_given_when_all_are_set() -> None:
     assert given.mongodb_uri == "mongodb+srv://user:secret@db.example/?replicaSet=rs0"
     assert (given.mongodb_database, given.qa_id_field, given.overflow_at) == ("votes-2", "id", 0)
     assert (given.mongod, given.data_dir) == (Path("/opt/mongod"), Path("/srv/likes"))
-    assert (given.bind, given.workers, given.threads) == ("unix:/run/likes.sock", 4, 16)
+    assert (given.bind, given.workers) == ("unix:/run/likes.sock", 4)
     assert given.secret_keys == (SECRET, "t" * 40)
     assert given.nextauth_secrets == ("new", "old")
     assert (given.nextauth_cookie, given.nextauth_user_claims) == ("__Host-session", ("userId", "sub"))
@@ -160,7 +157,7 @@ def test_origin_is_kept_as_browsers_send_it(written: str, sent: str) -> None:
 
 
 def test_variable_counts_as_unset_when_it_is_empty_or_blank() -> None:
-    assert load(LIKES_MONGODB_URI="", LIKES_THREADS=" ", LIKES_CORS_ORIGINS="", LIKES_GUEST_LIKES="") == load()
+    assert load(LIKES_MONGODB_URI="", WEB_CONCURRENCY=" ", LIKES_CORS_ORIGINS="", LIKES_GUEST_LIKES="") == load()
 
 
 def test_variables_of_others_are_left_alone() -> None:
@@ -199,9 +196,9 @@ def test_variables_of_others_are_left_alone() -> None:
         ("LIKES_BIND", "127.0.0.1:65536"),
         ("WEB_CONCURRENCY", "0"),
         ("WEB_CONCURRENCY", "two"),
-        ("LIKES_THREADS", "-1"),
-        ("LIKES_THREADS", "1.5"),
-        ("LIKES_THREADS", "257"),
+        ("WEB_CONCURRENCY", "-1"),
+        ("WEB_CONCURRENCY", "1.5"),
+        ("WEB_CONCURRENCY", "257"),
         ("LIKES_SECRET_KEY", "brief"),
         ("LIKES_SECRET_KEY", f"{SECRET},brief"),
         ("LIKES_NEXTAUTH_COOKIE", "a b"),
@@ -259,7 +256,7 @@ def test_setting_is_refused_by_name_and_not_by_value_when_it_is_bad(name: str, v
 
 
 def test_all_faults_are_told_at_once_when_several_settings_are_bad() -> None:
-    bad = {"LIKES_THREADS": "x", "LIKES_BIND": "y", "LIKES_CORS_ORIGINS": "z", "LIKES_MONGODB_URI": "w"}
+    bad = {"WEB_CONCURRENCY": "x", "LIKES_BIND": "y", "LIKES_CORS_ORIGINS": "z", "LIKES_MONGODB_URI": "w"}
     assert list(faults(bad)) == sorted([*bad, "LIKES_SECRET_KEY"])
 
 
