@@ -10,7 +10,7 @@ from gunicorn.workers.base import Worker
 
 from config.logging import configuration
 from config.settings import SettingsError
-from likes_api.server import master_settings, metrics_files
+from likes_api.server import limits_directory, master_settings, metrics_files
 
 try:
     _settings = master_settings.read()
@@ -82,8 +82,9 @@ logconfig_dict = configuration(_settings.log_format)
 
 
 def on_starting(server: Any) -> None:
-    """Make the directory of the workers' metrics: once in a master's life, not at a reload."""
+    """Make the directories of the workers' metrics and limits: once in a master's life, not at a reload."""
     metrics_files.prepare()
+    limits_directory.prepare(_settings.data_dir)
     on_reload(server)
 
 
@@ -113,3 +114,4 @@ def child_exit(_server: Any, worker: Any) -> None:
 def on_exit(_server: Any) -> None:
     """Leave no files."""
     metrics_files.remove()
+    limits_directory.remove()

@@ -204,8 +204,8 @@ def _is_database(name: str) -> bool:
 
 def _limit_storage(value: str) -> None:
     scheme = value.partition("://")[0]
-    if "://" not in value or scheme not in {"memory", "mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
-        raise ValidationError("Not a storage for rate limits; write memory://, mongodb://... or redis://...")
+    if "://" not in value or scheme not in {"mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
+        raise ValidationError("Not a storage for rate limits; write mongodb://... or redis://...")
     if scheme.startswith("mongodb"):
         _mongodb_uri(value)
     if scheme.startswith("redis") and find_spec("redis") is None:

@@ -36,10 +36,9 @@ def emptied_afterwards(database: Database) -> Iterator[None]:
 def snapshot(database: Database) -> dict[str, list[Document]]:
     """Read the whole database, so that two moments can be compared.
 
-    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it. So
-    are the limits' counters: refused requests count.
+    Empty collections are left out: a worker makes the indexes of ours, and so the collections, when it gets to it.
     """
-    names = sorted(set(database.list_collection_names()) - {"likes_rate_limits"})
+    names = sorted(database.list_collection_names())
     found = {name: list(database[name].find().sort("_id")) for name in names}
     return {name: documents for name, documents in found.items() if documents}
 

@@ -77,12 +77,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     csrf.register(app, _secrets(settings), cross_site=settings.cross_site_cookies)
     guests = GuestIds(_secrets(settings)[0])
-    rate_limits = limits.create(settings, database, guests.digest)
+    rate_limits = limits.create(settings, guests.digest)
 
     request_log.register(app)
     cors.register(app, settings.cors_origins, any_origin=[diaspora_errors.PREFIX, host_errors.COUNTS])
-    answer = errors.register(app, _DIALECTS)
-    rate_limits.register(app, answer)
+    errors.register(app, _DIALECTS)
+    rate_limits.register(app)
     app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
     # One for all contracts: what targets with many votes need is done by one thread, which starts when first needed.
     maintenance = app.extensions[MAINTENANCE] = Maintenance(

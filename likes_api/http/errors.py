@@ -59,11 +59,8 @@ def error_body(refused: Refused) -> dict[str, Any]:
 PLAIN = Dialect(prefix="", body=error_body)
 
 
-def register(app: Flask, dialects: Sequence[Dialect]) -> Callable[[Refused], Response]:
-    """Answer every error of ``app`` in the dialect of the longest prefix that fits, else plainly.
-
-    :returns: what answers a refusal, for error handlers elsewhere.
-    """
+def register(app: Flask, dialects: Sequence[Dialect]) -> None:
+    """Answer every error of ``app`` in the dialect of the longest prefix that fits, else plainly."""
     by_length = sorted([*dialects, PLAIN], key=lambda dialect: len(dialect.prefix), reverse=True)
 
     def dialect() -> Dialect:
@@ -87,5 +84,3 @@ def register(app: Flask, dialects: Sequence[Dialect]) -> Callable[[Refused], Res
     def crashed(error: Exception) -> Response:
         log.error("request crashed", exc_info=error)
         return dialect().render(Refused(*dialect().crashed))
-
-    return refused

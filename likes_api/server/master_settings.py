@@ -5,6 +5,7 @@ a worker when it starts, and has to do so before PyMongo is there. A master that
 """
 
 from multiprocessing import get_context
+from pathlib import Path
 from typing import NamedTuple
 
 from config.settings import Settings
@@ -16,6 +17,7 @@ class MasterSettings(NamedTuple):
     bind: str
     workers: int
     log_format: str
+    data_dir: Path
     secret_keys: int
     nextauth_secrets: int
 
@@ -35,6 +37,7 @@ def _read() -> MasterSettings:
         bind=settings.bind,
         workers=settings.workers,
         log_format=settings.log_format,
+        data_dir=settings.data_dir,
         secret_keys=len(settings.secret_keys),
         nextauth_secrets=len(settings.nextauth_secrets),
     )

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def database(module_database: Database) -> Iterator[Database]:
         assert all_faults(module_database) == []
 
 
-@pytest.fixture(params=["mongodb", "redis"])
+@pytest.fixture(params=["lmdb", "redis"])
 def server(request: pytest.FixtureRequest, mongod: EmbeddedMongod, database: Database) -> Iterator[Server]:
     """gunicorn with two workers, whose limit per address is the default, with counters where both see them."""
     variables = UNLIMITED | {
@@ -42,12 +43,10 @@ def server(request: pytest.FixtureRequest, mongod: EmbeddedMongod, database: Dat
         "LIKES_NEXTAUTH_SECRET": NEXTAUTH_SECRET,
         "WEB_CONCURRENCY": "2",
     }
-    if request.param == "mongodb":
-        with started_server(variables) as server:
-            yield server
-        return
-    with running_redis() as redis, started_server(variables | {"LIKES_RATELIMIT_STORAGE_URI": redis.uri}) as server:
-        yield server
+    with ExitStack() as stack:
+        if request.param == "redis":
+            variables["LIKES_RATELIMIT_STORAGE_URI"] = stack.enter_context(running_redis()).uri
+        yield stack.enter_context(started_server(variables))
 
 
 def visitor(url: str, user: str | None = None) -> requests.Session:

@@ -219,7 +219,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongod]
 def test_requests_ask_nobody_while_the_database_is_away_and_succeed_after_readiness(
     mortal: EmbeddedMongod, how: str, limiter: str
 ) -> None:
-    """With the limiter on, its counters live in the same database, as they do by default."""
+    """With the limiter on as well, whose counters are in shared memory."""
     counted = CountedCommands()
     with connect_instrumented(mortal.uri, event_listeners=[counted]) as client:
         app = create_app(settings(RATELIMIT_ENABLED=limiter, LIMIT_QA_VOTE="1000/hour"), client["likes"])

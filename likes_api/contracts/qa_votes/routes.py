@@ -3,17 +3,17 @@
 from collections.abc import Container
 from typing import Any
 
-from flask import Blueprint, Request, g
+from flask import Blueprint, Request
 from flask.globals import request_ctx
 
 from likes_api import metrics
 from likes_api.contracts.qa_votes import errors, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
-from likes_api.http.rate_limits.limits import RateLimits, Rule
+from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
 from likes_api.mongodb.documents import Session
-from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
+from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetNotFound, action_of_toggle
 
@@ -35,34 +35,24 @@ def create_blueprint(
     :param allowed_origins: origins besides our own whose pages may vote.
     """
     blueprint = Blueprint("qa_votes", __name__)
+    by_user = rate_limits.declare("qa-vote", limit)
 
     @blueprint.post("/api/likes")
     @accepts(*ACCEPTED)
     def vote() -> dict[str, Any]:
         # Once: flask.request is looked up each time it is named, which adds up to more than reading the body takes.
         request = request_ctx.request
-        caller = g.caller = _authenticate(authenticator, request)
+        caller = _authenticate(authenticator, request)
         if origin.is_foreign(request, allowed_origins):
             raise errors.cross_site()
         body = _read_body(request)
         ballot = schemas.load_ballot(body)
-        return cast(ballot, idempotency.key_of(request, caller.id, body))
-
-    @rate_limits.counted(Rule("qa-vote", limit, lambda: g.caller.id))
-    def cast(ballot: schemas.Ballot, key: RequestKey | None) -> dict[str, Any]:
-        answer, repeated = idempotency.once(records, key, lambda session: toggle(ballot, session))
+        key = idempotency.key_of(request, caller.id, body)
+        rate_limits.check((by_user, caller.id))
+        answer, repeated = idempotency.once(records, key, lambda session: _toggle(votes, ballot, caller, session))
         if not repeated:
             metrics.count_vote(blueprint.name, answer["action"])
         return answer
-
-    def toggle(ballot: schemas.Ballot, session: Session | None) -> dict[str, Any]:
-        # One round trip. A JWT, in a cookie or as a bearer token, costs none; a database session has cost one, to find
-        # the user.
-        try:
-            tally = votes.toggle(ballot.target, g.caller.id, ballot.vote, session)
-        except TargetNotFound:
-            raise errors.not_found() from None
-        return schemas.dump_answer(action_of_toggle(ballot.vote, tally.own), tally)
 
     return blueprint
 
@@ -75,6 +65,16 @@ def _authenticate(authenticator: Authenticator, request: Request) -> Caller:
     if caller is None:
         raise errors.unauthorized()
     return caller
+
+
+def _toggle(votes: VoteRepository, ballot: schemas.Ballot, voter: Caller, session: Session | None) -> dict[str, Any]:
+    # One round trip. A JWT, in a cookie or as a bearer token, costs none; a database session has cost one, to find the
+    # user.
+    try:
+        tally = votes.toggle(ballot.target, voter.id, ballot.vote, session)
+    except TargetNotFound:
+        raise errors.not_found() from None
+    return schemas.dump_answer(action_of_toggle(ballot.vote, tally.own), tally)
 
 
 def _read_body(request: Request) -> dict[str, Any]:

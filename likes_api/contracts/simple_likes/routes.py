@@ -3,14 +3,14 @@
 from collections.abc import Container
 from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from config.settings import Limits
 from likes_api import metrics
 from likes_api.contracts.simple_likes import errors, policy, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
-from likes_api.http.rate_limits.limits import RateLimits, Rule
+from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity import authorization, csrf
 from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
 from likes_api.identity.guest import network
@@ -39,38 +39,42 @@ def create_blueprint(
     :param guest_likes: whether guests may like entries that do not say so themselves.
     :param allowed_origins: origins besides our own whose pages may like.
     """
-    keys = _Keys(authenticator)
     blueprint = Blueprint("simple_likes", __name__, url_prefix="/!/simple-likes")
+    by_address = rate_limits.declare("toggle-address", limits.toggle_address)
+    by_address_at_once = rate_limits.declare("toggle-burst", limits.toggle_burst)
+    by_user = rate_limits.declare("toggle-user", limits.toggle_user)
+    by_user_and_entry = rate_limits.declare("toggle-entry", limits.toggle_entry)
+    status_by_address = rate_limits.declare("status", limits.status)
 
     @blueprint.post("/<entry_id>/toggle")
     @accepts(*ACCEPTED)
     def toggle(entry_id: str) -> dict[str, Any]:
         _require_json()
         _require_our_page(allowed_origins)
-        g.caller = _caller(authenticator)
-        return toggle_counted(entry_id)
-
-    @rate_limits.counted(
-        Rule("toggle-address", limits.toggle_address, keys.address),
-        Rule("toggle-burst", limits.toggle_burst, keys.address),
-        Rule("toggle-user", limits.toggle_user, keys.user),
-        Rule("toggle-entry", limits.toggle_entry, keys.user_and_entry),
-    )
-    def toggle_counted(entry_id: str) -> dict[str, Any]:
+        caller = _caller(authenticator)
+        address = network(request.remote_addr)
+        # Who has no valid credential counts as the guest that they would be.
+        user = (caller or authenticator.guest(request)).id
+        rate_limits.check(
+            (by_address, address),
+            (by_address_at_once, address),
+            (by_user, user),
+            (by_user_and_entry, f"{entry_id}|{user}"),
+        )
         target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
         _require_body()
         # Who has no valid session has no answer that could be remembered.
-        key = idempotency.key_of(request, g.caller.id if g.caller else "", None)
-        answer, repeated = idempotency.once(records, key, lambda session: cast(target, session))
+        key = idempotency.key_of(request, caller.id if caller else "", None)
+        answer, repeated = idempotency.once(records, key, lambda session: like(target, caller, session))
         if not repeated:
             metrics.count_vote(blueprint.name, Action.LIKED if answer["user_has_liked"] else Action.UNLIKED)
         return answer
 
-    def cast(target: Target, session: Session | None) -> dict[str, Any]:
+    def like(target: Target, caller: Caller | None, session: Session | None) -> dict[str, Any]:
         # Two round trips: what the entry's owner allows, and the vote. A JWT, in a cookie or as a bearer token, costs
         # none; a database session has cost one, to find the user.
         try:
-            voter = _voter(entries.policy(target.id), guest_likes=guest_likes)
+            voter = _voter(entries.policy(target.id), caller, guest_likes=guest_likes)
             tally = votes.toggle(target, voter.id, Vote.UP, session)
         except TargetNotFound:
             raise errors.not_found() from None
@@ -78,8 +82,8 @@ def create_blueprint(
 
     @blueprint.get("/status")
     @accepts(*ACCEPTED)
-    @rate_limits.counted(Rule("status", limits.status, keys.address))
     def status() -> Response:
+        rate_limits.check((status_by_address, network(request.remote_addr)))
         ids = schemas.load_ids(request.args.getlist("ids"))
         caller = _caller(authenticator)
         # One round trip, whatever the number of ids, and one to find the user of a database session.
@@ -94,24 +98,6 @@ def create_blueprint(
     return blueprint
 
 
-class _Keys:
-    """What the limits count by; :mod:`likes_api.http.rate_limits.limits` hashes it."""
-
-    def __init__(self, authenticator: Authenticator) -> None:
-        self._authenticator = authenticator
-
-    def address(self) -> str:
-        return network(request.remote_addr)
-
-    def user(self) -> str:
-        """Tell the user; who has no valid session counts as the guest that they would be."""
-        caller: Caller | None = g.caller
-        return (caller or self._authenticator.guest(request)).id
-
-    def user_and_entry(self) -> str:
-        return f"{(request.view_args or {})['entry_id']}|{self.user()}"
-
-
 def _caller(authenticator: Authenticator) -> Caller | None:
     """Return the user, or the guest where there is no credential at all; ``None`` where there is an invalid one."""
     try:
@@ -120,9 +106,9 @@ def _caller(authenticator: Authenticator) -> Caller | None:
         return None
 
 
-def _voter(entry: EntryPolicy, *, guest_likes: bool) -> Caller:
+def _voter(entry: EntryPolicy, caller: Caller | None, *, guest_likes: bool) -> Caller:
     try:
-        return policy.require_may_like(entry, g.caller, guest_likes=guest_likes)
+        return policy.require_may_like(entry, caller, guest_likes=guest_likes)
     except policy.Locked:
         raise errors.locked() from None
     except policy.LoginRequired:

@@ -5,29 +5,27 @@ moment at which the oldest request leaves the window, so ``Retry-After`` can be 
 through around its end. What they count by is hashed before it goes to any storage: ``docs/decisions/0006``.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g
-from flask_limiter import Limiter, RateLimitExceeded
-from limits import RateLimitItem, parse_many
+from flask import Flask
+from flask_limiter import Limiter
+from limits import RateLimitItem
 
 from config.settings import Settings
 from likes_api.http.errors import Refused
+from likes_api.http.rate_limits import lmdb_storage, mongodb_storage, redis_storage  # noqa: F401 - ``limits`` finds them by scheme
 from likes_api.http.rate_limits.fail_open import STRATEGY, FailOpenMovingWindow
-from likes_api.http.rate_limits.mongodb_storage import Window
+from likes_api.http.rate_limits.windows import Window
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import connect, deadline
 from likes_api.mongodb.collections import with_prefix
-from likes_api.mongodb.documents import Database
+from likes_api.server import limits_directory
 
 __all__ = ["RateLimits", "Rule", "create"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 TOO_MANY = "Too many requests"
 _SEPARATE_DATABASE = "likes_limits"
@@ -35,15 +33,18 @@ _SEPARATE_DATABASE = "likes_limits"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One limit: ``amount`` in Flask-Limiter's notation, counted by what ``key`` says of the current request."""
+    """A limit that was declared: rules of one name and amount share their counters, wherever they are checked."""
 
     name: str
-    amount: str
-    key: Callable[[], str]
+    items: tuple[RateLimitItem, ...]
 
 
 class RateLimits:
-    """The limits that contracts hang on their functions.
+    """The limits of the application: routes declare them once and check them in each request.
+
+    Flask-Limiter reads the notation and holds storage and strategy. It would decide limit by limit, by keys that it
+    takes from the request's surroundings; here one call of the strategy decides about all of them, by keys that it is
+    given.
 
     :param limiter: has no limits of its own.
     :param digest: hashes keys, so that the counters' storage holds neither addresses nor users' ids.
@@ -53,56 +54,46 @@ class RateLimits:
         self._limiter = limiter
         self._digest = digest
 
-    def counted(self, *rules: Rule) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorate a function that is called in a request: it runs unless one of the rules is breached.
+    def declare(self, name: str, amount: str) -> Rule:
+        """Declare a limit.
 
-        Flask-Limiter judges rule after rule; what it judges by is taken from all windows in one go before.
+        :param amount: in Flask-Limiter's notation, such as ``60/minute`` or ``1/second;60/minute``.
         """
-        keyed = [Rule(rule.name, rule.amount, self._hashed(rule.key)) for rule in rules]
-        # The order in which Flask-Limiter asks. It leaves the windows after the first full one alone, and so do we.
-        items = sorted(((item, rule) for rule in keyed for item in parse_many(rule.amount)), key=lambda each: each[0])
+        return Rule(name, tuple(declared.limit for declared in self._limiter.shared_limit(amount, name)))
 
-        def decorate(function: Callable[P, R]) -> Callable[P, R]:
-            if not self._limiter.enabled:
-                return function
-            limited = function
-            for rule in keyed:
-                limited = self._limiter.shared_limit(rule.amount, scope=rule.name, key_func=rule.key)(limited)
+    def check(self, *counted: tuple[Rule, str]) -> None:
+        """Count this request by each rule and its key, or by none of them.
 
-            @wraps(function)
-            def run(*args: P.args, **kwargs: P.kwargs) -> R:
-                g.rate_windows = [_window(item, rule.key(), rule.name) for item, rule in items]
-                g.rate_taken = _strategy(self._limiter).take(g.rate_windows)
-                return limited(*args, **kwargs)
+        :raises Refused: 429 with ``Retry-After``, one of the rules is breached; nothing was counted.
+        """
+        if not self._limiter.enabled:
+            return
+        wait = cast(FailOpenMovingWindow, self._limiter.limiter).take(
+            [
+                Window(item.key_for(hashed, rule.name), item.amount, item.get_expiry())
+                for rule, hashed in ((rule, self._digest(key)) for rule, key in counted)
+                for item in rule.items
+            ]
+        )
+        if wait is not None:
+            raise Refused(429, TOO_MANY, {"Retry-After": str(max(1, math.ceil(wait)))})
 
-            return run
-
-        return decorate
-
-    def register(self, app: Flask, answer: Callable[[Refused], Response]) -> None:
-        """Attach the limiter to ``app`` and turn a breach into 429 with ``Retry-After`` in whole seconds."""
+    def register(self, app: Flask) -> None:
+        """Make the limiter that of ``app``."""
+        # Known there already, it leaves out its hooks: they look for limits before and after every request, find none
+        # and take more time than an empty view does.
+        app.extensions["limiter"] = {self._limiter}
         self._limiter.init_app(app)
 
-        @app.errorhandler(RateLimitExceeded)
-        def breached(_: RateLimitExceeded) -> Response:
-            wait = _strategy(self._limiter).wait(g.rate_windows)
-            return answer(Refused(429, TOO_MANY, {"Retry-After": str(wait)}))
-
     def answer_within(self, seconds: float) -> bool:
-        """Tell a readiness probe whether the counters' storage answers; another than MongoDB has its own patience."""
+        """Whether the counters' storage answers a readiness probe; Redis has its own timeouts."""
         with deadline(seconds):
             return not self._limiter.enabled or self._limiter.storage.check()
 
-    def _hashed(self, key: Callable[[], str]) -> Callable[[], str]:
-        return lambda: self._digest(key())
 
-
-def create(settings: Settings, database: Database, digest: Callable[[str], str]) -> RateLimits:
-    """Make the limits' machinery; call it in the process that serves, for a connection must not cross a fork.
-
-    :param database: where the counters are unless ``LIKES_RATELIMIT_STORAGE_URI`` or a single worker says otherwise.
-    """
-    uri, options = _storage(settings, database)
+def create(settings: Settings, digest: Callable[[str], str]) -> RateLimits:
+    """Make the limits' machinery; call it in the process that serves, for a connection must not cross a fork."""
+    uri, options = _storage(settings)
     limiter = Limiter(
         key_func=_no_default_key,
         storage_uri=uri,
@@ -113,26 +104,16 @@ def create(settings: Settings, database: Database, digest: Callable[[str], str])
     return RateLimits(limiter, digest)
 
 
-def _storage(settings: Settings, database: Database) -> tuple[str, dict[str, Any]]:
-    uri = settings.ratelimit_storage_uri or ("memory://" if settings.workers == 1 else None)
+def _storage(settings: Settings) -> tuple[str, dict[str, Any]]:
+    uri = settings.ratelimit_storage_uri
     if uri is None:
-        return "rate-windows:", {"database": database}
+        return "lmdb-windows:", {"directory": limits_directory.current()}
     if urlsplit(uri).scheme.startswith("mongodb"):
         client = connect(uri, serverSelectionTimeoutMS=timeouts.LIMITER_SELECTION_MILLISECONDS)
         separate = client.get_default_database(_SEPARATE_DATABASE)
-        return "rate-windows:", {"database": with_prefix(separate, settings.collection_prefix)}
-    if uri.startswith("memory:"):
-        return uri, {}
+        return "mongodb-windows:", {"database": with_prefix(separate, settings.collection_prefix)}
     return uri, {"socket_connect_timeout": timeouts.LIMITER_SECONDS, "socket_timeout": timeouts.LIMITER_SECONDS}
 
 
 def _no_default_key() -> str:
-    raise NotImplementedError("every limit names what it counts by")
-
-
-def _window(item: RateLimitItem, key: str, name: str) -> Window:
-    return Window(item.key_for(key, name), item.amount, item.get_expiry())
-
-
-def _strategy(limiter: Limiter) -> FailOpenMovingWindow:
-    return cast(FailOpenMovingWindow, limiter.limiter)
+    raise NotImplementedError("every limit is given what it counts by")

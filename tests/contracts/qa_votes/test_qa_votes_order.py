@@ -25,8 +25,8 @@ def limited_app(module_database: Database) -> Flask:
 
 @pytest.fixture(scope="module")
 def stranded_app() -> Iterator[Flask]:
-    """The application while nobody listens at its database's address; its limits are counted elsewhere."""
-    variables = {"RATELIMIT_ENABLED": "true", "LIMIT_QA_VOTE": "1/hour", "RATELIMIT_STORAGE_URI": "memory://"}
+    """The application while nobody listens at its database's address; its limits are counted in shared memory."""
+    variables = {"RATELIMIT_ENABLED": "true", "LIMIT_QA_VOTE": "1/hour"}
     with connect("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=20") as client:
         yield create_app(settings(**variables), client["away"])
 

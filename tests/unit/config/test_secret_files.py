@@ -13,7 +13,7 @@ def test_settings_are_read_from_files_one_secret_a_line_when_the_variables_name_
     uri.write_text("mongodb://user:pa,ss@db.example/\n")
     keys.write_bytes(b"\xef\xbb\xbf" + f"{SECRET},{SECRET}\r\n\r\n  {'t' * 40}  \r\n".encode())
     nextauth.write_text("new, with a comma\nold")
-    limits.write_text("memory://")
+    limits.write_text("redis://cache")
     given = load(
         LIKES_MONGODB_URI_FILE=str(uri),
         LIKES_SECRET_KEY_FILE=str(keys),
@@ -23,7 +23,7 @@ def test_settings_are_read_from_files_one_secret_a_line_when_the_variables_name_
     assert given.mongodb_uri == "mongodb://user:pa,ss@db.example/"
     assert given.secret_keys == (f"{SECRET},{SECRET}", "t" * 40)
     assert given.nextauth_secrets == ("new, with a comma", "old")
-    assert given.ratelimit_storage_uri == "memory://"
+    assert given.ratelimit_storage_uri == "redis://cache"
 
 
 def test_file_counts_as_unset_when_its_variable_is_empty() -> None:
