@@ -1,4 +1,4 @@
-"""The composition root: settings and a database in, a Flask app out, in named steps."""
+"""The composition root: make the Flask application from settings and a database, in named steps."""
 
 import logging
 from collections.abc import Iterable
@@ -84,7 +84,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     errors.register(app, _DIALECTS)
     rate_limits.register(app)
     app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
-    # One for all contracts: what targets with many votes need is done by one thread, which starts when first needed.
+    # One for all contracts: one thread maintains targets with many votes; it starts when first needed.
     maintenance = app.extensions[MAINTENANCE] = Maintenance(
         database, TargetFinder(settings.qa_id_field), settings.overflow_at, settings.qa_overflow_at
     )

@@ -1,10 +1,10 @@
-"""What is counted and timed, for Prometheus: every metric is declared here, and used through these functions.
+"""Metrics for Prometheus: every metric is declared here, and used through these functions.
 
 Under gunicorn each worker writes to files of its own, which any worker adds up when it is asked (the ``multiprocess``
 mode of prometheus_client, see ``likes_api/server/metrics_files.py``); elsewhere the values live in this process.
 
-Labels take few values, all ours: no id, address or text of a client. The children are cached, because looking one up
-costs more than counting in it.
+Labels have few values, all of them ours: no id, address or text of a client. The children are cached, because looking
+one up costs more than counting in it.
 
 Source: Prometheus documentation, "Instrumentation" and "Metric and label naming".
 """
@@ -100,7 +100,7 @@ _one_address = Gauge(
 
 
 def observe_request(contract: str | None, route: str | None, method: str, status: int, seconds: float) -> None:
-    """Note an answered request; ``contract`` and ``route`` are ``None`` where the URL is unknown."""
+    """Record a request that was answered; ``contract`` and ``route`` are ``None`` where the URL is unknown."""
     known = method if method in _METHODS else "other"
     _request_child(contract or "none", route or "none", known, status).observe(seconds)
 
@@ -111,7 +111,7 @@ def count_vote(contract: str, action: str) -> None:
 
 
 def observe_command(name: str, seconds: float, *, ok: bool) -> None:
-    """Note a command that MongoDB answered, or that failed on its way."""
+    """Record a command that MongoDB answered, or that failed."""
     _command_child(name, "ok" if ok else "failed").observe(seconds)
 
 
@@ -121,22 +121,22 @@ def count_database_failure(failure: str) -> None:
 
 
 def observe_pool_wait(seconds: float) -> None:
-    """Note how long a command waited for a connection."""
+    """Record how long a command waited for a connection."""
     _pool_waits.observe(seconds)
 
 
 def circuit_is_open(state: bool) -> None:
-    """Note this worker's circuit."""
+    """Record whether this worker's circuit is open."""
     _circuit.set(int(state))
 
 
 def note_voters(kind: str, voters: int) -> None:
-    """Note a document whose arrays hold many voters."""
+    """Record the number of voters of a document whose arrays hold many."""
     _voters.labels(kind).set(voters)
 
 
 def count_limiter_failure() -> None:
-    """Count a request that was let through because nobody could count it."""
+    """Count a request that was let through because the counters were unavailable."""
     _limiter_failures.inc()
 
 
@@ -146,7 +146,7 @@ def count_maintenance_failure(duty: str) -> None:
 
 
 def note_maintenance_round(duty: str) -> None:
-    """Note that a maintenance thread did a round."""
+    """Record that a maintenance thread has finished a round."""
     _maintenance_rounds.labels(duty).set_to_current_time()
 
 
@@ -161,7 +161,7 @@ def count_idempotency(outcome: str) -> None:
 
 
 def observe_addresses(requests: int, of_one: int) -> None:
-    """Note how many recent requests of this worker there were, and how many of them one address made, at least."""
+    """Record the number of recent requests of this worker, and the least number of them that one address made."""
     _addressed.set(requests)
     _one_address.set(of_one)
 

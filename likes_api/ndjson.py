@@ -13,7 +13,7 @@ from likes_api.repository.content import Record
 from likes_api.repository.tokens import TokenRecord
 
 BATCH_LINES = 500
-# A line may hold a million voters: so many bytes are enough for a batch, or one line that is longer.
+# A batch ends at so many bytes; one line may be longer, for it may hold a million voters.
 BATCH_BYTES = 1 << 20
 # Room for more than a million voters. A file without line breaks must not fill the memory.
 MAX_LINE_BYTES = 64 << 20
@@ -28,10 +28,10 @@ R = TypeVar("R")
 
 
 class Store(Protocol[R]):
-    """Where records go."""
+    """A repository that stores records."""
 
     def put(self, records: list[R]) -> dict[int, str]:
-        """Write records; return the reason for each that was refused, by index."""
+        """Write records; return the reason for each refusal, by index."""
 
 
 def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
@@ -46,7 +46,7 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
 def import_lines(lines: Iterable[bytes], store: Store[Record]) -> Iterator[tuple[int, list[str]]]:
     """Import targets, users and people in batches.
 
-    :returns: after each batch how many lines are done, and ``line N: reason`` for each bad one of the batch.
+    :returns: after each batch, the number of lines read so far, and ``line N: reason`` for each bad line of the batch.
     """
     return _import(lines, store, _record)
 
@@ -89,7 +89,7 @@ def _batches(numbered: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, 
 
 
 class _Flag(fields.Boolean):
-    """JSON's true or false, not the many words for them that marshmallow takes, nor 1, which Python takes for true."""
+    """A field that accepts JSON's true and false alone, not the other spellings that marshmallow accepts, nor 1."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -189,7 +189,7 @@ _TOKEN = _TokenLine()
 def _read(line: bytes, load: Callable[[dict[str, Any]], R]) -> R:
     """Read one line.
 
-    :raises ValueError: what is wrong with it, for the operator.
+    :raises ValueError: the line is invalid; the message, for the operator, says why.
     """
     try:
         values = _parse(line)
@@ -226,7 +226,7 @@ def _token(values: dict[str, Any]) -> TokenRecord:
 def _parse(line: bytes) -> Any:
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"longer than {MAX_LINE_BYTES >> 20} MiB")
-    # Not by `json.loads`, which lets encoded surrogates pass; a file may begin with a byte order mark.
+    # Not `json.loads`, which accepts encoded surrogates; a file may begin with a byte order mark.
     text = line.decode("utf-8-sig")
     values = json.loads(text)
     if _SURROGATE.search(text):
@@ -238,6 +238,6 @@ def _parse(line: bytes) -> Any:
 
 
 def _printable(reason: str) -> str:
-    """Make one line of a reason, which may quote anything: a field's name with line breaks, or of 10 MB."""
+    """Return a reason as one short line: it may quote a field's name with line breaks, or of 10 MB."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in reason[:_MAX_REASON])
     return shown + ("…" if len(reason) > _MAX_REASON else "")

@@ -38,7 +38,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Name one thing that can be voted on."""
+    """One thing that can be voted on."""
 
     kind: TargetKind
     id: str
@@ -46,7 +46,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Carry a target's counts and one voter's own vote, all of the same instant.
+    """A target's counts and one voter's own vote, all of the same instant.
 
     The counts include votes that a host imported without their voters, so they may exceed the number of voters;
     they are never negative.
@@ -61,21 +61,21 @@ class Tally:
 
     @property
     def liked(self) -> bool:
-        """Tell whether the voter's own vote is up."""
+        """Whether the voter's own vote is up."""
         return self.own is Vote.UP
 
     @property
     def downvoted(self) -> bool:
-        """Tell whether the voter's own vote is down."""
+        """Whether the voter's own vote is down."""
         return self.own is Vote.DOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a voter asks for: to make ``vote`` their vote, or to have none.
+    """The change that a voter requests: to make ``vote`` their vote, or to have none.
 
-    :param toggles: asked for again, the vote is taken back.
-    :param only: leave alone any vote but this one.
+    :param toggles: whether the same request again takes the vote back.
+    :param only: the one vote that may be replaced; any other stays.
     """
 
     vote: Vote | None
@@ -83,7 +83,7 @@ class Change:
     only: Vote | None = None
 
     def after(self, held: Vote | None) -> Vote | None:
-        """Tell the vote that stands afterwards, given the one that was held before."""
+        """Return the vote that stands afterwards, given the one that was held before."""
         if self.toggles and held is self.vote:
             return None
         return held if self.only not in (None, held) else self.vote
@@ -94,10 +94,10 @@ class TargetNotFound(LookupError):
 
 
 def action_of_toggle(vote: Vote, own: Vote | None) -> Action:
-    """Name what toggling ``vote`` did, given the voter's ``own`` vote afterwards.
+    """Return what toggling ``vote`` did, given the voter's ``own`` vote afterwards.
 
-    A toggle leaves the vote itself (added, or switched from the other) or nothing (taken back), so the state
-    afterwards tells all.
+    The voter holds the vote itself afterwards (added, or switched from the other) or none (taken back), so the state
+    afterwards is enough to know.
     """
     if own is vote:
         return Action.LIKED if vote is Vote.UP else Action.DOWNVOTED

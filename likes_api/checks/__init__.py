@@ -1,1 +1,1 @@
-"""What ``likes-api check`` looks at: each module yields findings, and changes nothing."""
+"""The checks of ``likes-api check``: each module yields findings, and changes nothing."""

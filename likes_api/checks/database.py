@@ -1,4 +1,4 @@
-"""Whether the database is as the service needs it."""
+"""Check that the database is as the service needs it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from likes_api.mongodb.readiness import fault_of
 from likes_api.repository import StoreError
 
 OLDEST = (6, 0)
-# Sessions, tokens and limits go by our clock, what MongoDB deletes by its own. Hosts that keep time differ by less.
+# Sessions, tokens and limits use our clock, TTL indexes that of MongoDB. Synchronized clocks differ by less.
 MAX_SKEW_SECONDS = 1.0
-# Fewer, and a vote that was acknowledged is on one machine, or nothing is acknowledged when one is gone.
+# With fewer, an acknowledged vote is on one machine, or nothing is acknowledged while one member is down.
 MEMBERS = 3
 _SECONDS = 5.0
 _SAMPLES = 5
@@ -26,7 +26,7 @@ _WELL = frozenset({"PRIMARY", "SECONDARY", "ARBITER"})
 
 
 def check(database: Database, settings: Settings) -> Iterator[Finding]:
-    """Yield what there is to say about the server, its replica set, the indexes and its clock."""
+    """Yield findings about the server, its replica set, the indexes and its clock."""
     fault = fault_of(database, _SECONDS)
     if fault is not None:
         yield Finding(Level.ERROR, "database", fault.value)
@@ -41,7 +41,7 @@ def check(database: Database, settings: Settings) -> Iterator[Finding]:
         try:
             with deadline(_SECONDS):
                 yield look(database, settings)
-        except StoreError as error:  # a user of MongoDB may lack the privilege
+        except StoreError as error:  # the database user may lack the privilege
             yield Finding(Level.SKIPPED, subject, f"MongoDB refuses or is slow: {type(error).__name__}")
 
 
@@ -84,7 +84,7 @@ def _indexes(database: Database, settings: Settings) -> Finding:
 
 
 def _clock(database: Database, _: Settings) -> Finding:
-    """Compare clocks by the answer that came back soonest; the way there and back is the uncertainty."""
+    """Compare clocks by the answer that came back soonest; its round-trip time is the uncertainty."""
     uncertain, behind = min(_skew(database) for _ in range(_SAMPLES))
     differs = abs(behind) - uncertain > MAX_SKEW_SECONDS
     direction = "behind" if behind > 0 else "ahead of"
@@ -93,7 +93,7 @@ def _clock(database: Database, _: Settings) -> Finding:
 
 
 def _skew(database: Database) -> tuple[float, float]:
-    """Return the uncertainty, and by how much our clock is behind."""
+    """Return the uncertainty, and how far our clock is behind."""
     began = time.perf_counter()
     theirs: datetime = database.client.admin.command("hello")["localTime"]
     half = (time.perf_counter() - began) / 2

@@ -1,15 +1,15 @@
-"""What a check found."""
+"""The findings of a check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
-    SKIPPED = "skipped"  # it could not be looked at
-    WARNING = "warning"  # it works, and should be looked into
+    SKIPPED = "skipped"  # it could not be checked
+    WARNING = "warning"  # it works, and should be looked at
     ERROR = "error"  # the service does not work with it
 
 

@@ -1,4 +1,4 @@
-"""Whether the service that runs here answers, and what it knows of its proxies."""
+"""Check that the service that runs here answers, and that it knows its proxies."""
 
 import http.client
 import json
@@ -11,14 +11,14 @@ from config.settings import Settings
 from likes_api import metrics
 from likes_api.checks.finding import Finding, Level
 
-# Fewer requests say nothing about who sends them.
+# From fewer requests, nothing follows about the proxies.
 ENOUGH_REQUESTS = 100
 NEARLY_ALL = 0.9
 _SECONDS = 5.0
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Yield what the service at ``LIKES_BIND`` says of itself."""
+    """Yield findings about the service at ``LIKES_BIND``, from its own answers."""
     try:
         status, ready = _get(settings, "/readyz")
         said, exposition = _get(settings, "/metrics")
@@ -44,7 +44,7 @@ def _readiness(status: int, body: str) -> Finding:
 
 
 def _proxies(settings: Settings, exposition: str) -> Finding:
-    """Judge by how many requests one address makes: behind a proxy that is not counted, all are the proxy's."""
+    """Check the share of requests that one address makes: behind a proxy that is not counted, all are the proxy's."""
     families = text_string_to_metric_families(exposition)
     values = {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
     requests = values.get(metrics.ADDRESSED, 0)
@@ -61,7 +61,7 @@ def _proxies(settings: Settings, exposition: str) -> Finding:
 
 
 def _get(settings: Settings, path: str) -> tuple[int, str]:
-    """Ask as a monitoring system on this machine does, through as many proxies as are trusted."""
+    """Send a request as a monitoring system on this machine does, through as many proxies as are trusted."""
     headers = {"Host": settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else "localhost"}
     if settings.trusted_proxies:
         headers["X-Forwarded-For"] = ", ".join(["127.0.0.1"] * settings.trusted_proxies)
@@ -82,7 +82,7 @@ class _Connection(http.client.HTTPConnection):
         self._bind = bind
 
     def connect(self) -> None:
-        """Connect; where the service listens on all addresses, Linux takes the loopback for them."""
+        """Connect; where the service listens on all addresses, Linux connects to the loopback."""
         if self._bind.startswith("unix:"):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(_SECONDS)

@@ -1,4 +1,4 @@
-"""The ``likes-api`` command: thin, the work is done elsewhere. One module for each group of commands."""
+"""The ``likes-api`` command: one module for each group of commands; other packages do the work."""
 
 import click
 

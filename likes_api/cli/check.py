@@ -1,4 +1,4 @@
-"""``check``: whether a deployment is as the service needs it."""
+"""``check``: look at a deployment for what the service needs."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _COLOURS = {Level.OK: "green", Level.SKIPPED: None, Level.WARNING: "yellow", Lev
 @click.command()
 @click.option("--strict", is_flag=True, help="Fail on a warning, and on what could not be looked at, too.")
 def check(*, strict: bool) -> None:
-    """Look at settings, database, replica set, indexes, clock, service and proxies; exit code 1 where one is wrong."""
+    """Check settings, database, replica set, indexes, clock, service and proxies; exit code 1 where one is wrong."""
     tolerated = {Level.OK} if strict else {Level.OK, Level.SKIPPED, Level.WARNING}
     failed = False
     for finding in _findings():

@@ -31,7 +31,7 @@ def import_(file: BinaryIO) -> None:
 )
 @explained
 def verify(*, repair: bool, delete_votes: int | None) -> None:
-    """Check the votes of every target; a line for each fault, exit code 1 if any is left."""
+    """Check the votes of every target: print a line for each fault; exit code 1 if any is left."""
     left = checked = kept = 0
     with open_database(Settings.from_environment()) as database:
         for checked, fault, mended in verify_votes(database, repair=repair, delete=delete_votes):

@@ -28,7 +28,7 @@ DEMO_SESSION = timedelta(days=30)
 @click.option("--demo", is_flag=True, help="Load a few documents to try things on, and print how.")
 @explained
 def run(*, demo: bool) -> None:
-    """Serve under gunicorn; without LIKES_MONGODB_URI on an embedded MongoDB in LIKES_DATA_DIR."""
+    """Serve with gunicorn; without LIKES_MONGODB_URI, on an embedded MongoDB in LIKES_DATA_DIR."""
     settings = Settings.from_environment()
     logging.config.dictConfig(configuration(settings.log_format))
     mongod: EmbeddedMongod | None = None
@@ -45,7 +45,7 @@ def run(*, demo: bool) -> None:
                 _load_demo(database, settings)
         sys.stdout.flush()
         command = _gunicorn()
-        if mongod is None:  # nothing to look after: signals and a service manager deal with gunicorn itself
+        if mongod is None:  # no supervisor: signals and a service manager act on gunicorn itself
             os.execve(command[0], command, environment)  # noqa: S606
         code = serve(command, environment, mongod)
     finally:

@@ -31,7 +31,7 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
 )
 @explained
 def create(name: str, scopes: tuple[str, ...]) -> None:
-    """Make a token and print it, this once: only its SHA-256 is kept."""
+    """Make a token and print it, once: only its SHA-256 is kept."""
     with open_database(Settings.from_environment()) as database:
         click.echo(ServiceTokenRepository(database).create(name, scopes, datetime.now(UTC)))
 
@@ -58,7 +58,7 @@ def list_() -> None:
 )
 @explained
 def rotate(id_: str, overlap: int) -> None:
-    """Give token ID another secret and print it, this once. One that was replaced earlier is invalid from now on."""
+    """Replace the secret of token ID and print the new one, once. A secret replaced earlier is invalid from now on."""
     with open_database(Settings.from_environment()) as database:
         click.echo(ServiceTokenRepository(database).rotate(id_, timedelta(seconds=overlap), datetime.now(UTC)))
 

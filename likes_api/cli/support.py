@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Functions that the commands share."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ from likes_api.repository.tokens import UnknownPerson
 
 P = ParamSpec("P")
 DAY_SECONDS = 86_400
-# A hundred years: a moment that far off is still one that a date can hold.
+# A hundred years: a datetime can hold a moment that far off.
 MAX_SECONDS = 36_500 * DAY_SECONDS
 
 
 def explained(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what an operator can mend into one clear line and exit code 1."""
+    """Turn errors that an operator can correct into one clear line and exit code 1."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -40,12 +40,12 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def content_repository(database: Database, settings: Settings) -> ContentRepository:
-    """Return what content is imported into."""
+    """Return the repository into which content is imported."""
     return ContentRepository(database, settings.qa_id_field, settings.overflow_at, settings.qa_overflow_at)
 
 
 def watch_import(batches: Iterator[tuple[int, list[str]]]) -> None:
-    """Show how an import goes on.
+    """Show the progress of an import.
 
     :raises click.ClickException: some lines were bad.
     """
@@ -62,6 +62,6 @@ def watch_import(batches: Iterator[tuple[int, list[str]]]) -> None:
 
 
 def progress(text: str) -> None:
-    """Show how far a command is, where somebody looks on."""
+    """Show how far a command is, on a terminal."""
     if sys.stderr.isatty():
         click.echo(f"\r\033[K{text}", nl=False, err=True)

@@ -30,7 +30,7 @@ def token() -> None:
 )
 @explained
 def create_token(person: str, scopes: tuple[str, ...], expires_in: int) -> None:
-    """Make a token and print it, this once: only its SHA-256 is kept."""
+    """Make a token and print it, once: only its SHA-256 is kept."""
     with open_database(Settings.from_environment()) as database:
         lifetime = timedelta(seconds=expires_in)
         click.echo(TokenRepository(database).create(person, scopes, lifetime, datetime.now(UTC)))

@@ -1,1 +1,1 @@
-"""What ``--demo`` brings: a handful of documents to try the contracts on."""
+"""The demo of ``--demo``: a few documents to try the contracts on, and a page with buttons."""

@@ -1,7 +1,7 @@
-"""Write the shell lines that do what a button of the demo page does, ready to paste.
+"""Write shell lines that do the same as a button of the demo page, ready to paste.
 
-History expansion of an interactive bash would take ``!`` in double quotes, as the Simple Likes document writes it, for
-an order; so every URL stands in single quotes.
+An interactive bash expands ``!`` in double quotes, as the Simple Likes document writes it, from its
+history; so every URL stands in single quotes.
 """
 
 import json
@@ -24,7 +24,7 @@ class Curl:
     cookie: str | None
 
     def like(self, entry_id: str) -> str:
-        """Toggle a like: get a CSRF token with the cookie it belongs to, then send both."""
+        """Toggle a like: fetch a CSRF token and its cookie, then send both."""
         return self._with_token(
             f"curl -X POST {self._url(f'/!/simple-likes/{entry_id}/toggle')}",
             _JSON,
@@ -34,12 +34,12 @@ class Curl:
         )
 
     def vote(self, kind: str, target_id: str, vote: str) -> str:
-        """Vote up or down on a question or an answer."""
+        """Vote up or down on a question or a message."""
         body = json.dumps({"targetId": target_id, "targetType": kind, "voteType": vote}, separators=(",", ":"))
         return _command(f"curl -X POST {self._url('/api/likes')}", _JSON, *self._session(), f"-d {quote(body)}")
 
     def sign_in(self, user_id: str) -> str:
-        """Sign in as a demo user; the session comes as a cookie."""
+        """Sign in as a demo user, and keep the session cookie."""
         return self._with_token(
             f"curl -i -X POST {self._url('/demo/sign-in')}",
             f"-b {_JAR}",
@@ -64,7 +64,7 @@ class Curl:
         return [f"-b {quote(self.cookie)}"] if self.cookie else []
 
     def _url(self, path: str) -> str:
-        # Always quoted, also where the shell would not ask for it.
+        # Always quoted, also where the shell would not require it.
         return "'" + f"{self.base_url}{path}".replace("'", "%27") + "'"
 
 

@@ -1,4 +1,4 @@
-"""What the demo page shows: the targets of ``data.ndjson``, and words for those that the data gives none."""
+"""The items of the demo page: the targets of ``data.ndjson``, with texts that the data lacks."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _ANSWERS: Final = {"q_123": "msg_456", "q_124": "msg_457"}
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody whom the demo page signs in, without asking for a password."""
+    """A user whom the demo page signs in without a password."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """All that is on the page."""
+    """All items of the page."""
 
     users: Sequence[User]
     entries: Sequence[Entry]

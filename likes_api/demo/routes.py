@@ -1,7 +1,7 @@
 """The demo page at ``/``, and its sign-in without a password. Registered with ``--demo`` only.
 
-Signing in makes a real database session in the host's format, so that the page takes the same way as production
-does: the cookie is read, and the session looked up, by ``likes_api.identity``.
+Signing in makes a real database session in the host's format, so that the page uses the code of production:
+``likes_api.identity`` reads the cookie and looks the session up.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Page:
     cookie: str
 
     def show(self, notice: str | None = None, status: int = 200) -> Response:
-        """Render it. Three round trips: the session, the questions, the answers, however many there are."""
+        """Render the page. Three round trips: the session, the questions, the messages, however many there are."""
         caller, session_over = self._caller()
         voter = caller.id if caller else None
         tallies = {
@@ -74,14 +74,14 @@ class Page:
         return protect_page(make_response(html, status))
 
     def _caller(self) -> tuple[Caller | None, bool]:
-        """Tell who looks, and whether nobody does because a session is over."""
+        """Return who asks for the page, and whether a session that is over came along."""
         try:
             return self.authenticator.authenticate(request.cookies), False
         except InvalidCredential:
             return None, True
 
     def _session(self) -> str | None:
-        """Return the cookie for curl: scripts cannot read it, so the page has to hold it, as only a demo may."""
+        """Return the session cookie for the curl lines; scripts cannot read it, so the page, a demo, shows it."""
         token = request.cookies.get(self.cookie)
         return f"{self.cookie}={token}" if token else None
 
@@ -145,7 +145,7 @@ def _asset(version: str, name: str) -> Response:
 
 
 def _is_from_our_page() -> bool:
-    """Tell whether a form of ours was sent, by its token; signing somebody else in is an attack too (login CSRF).
+    """Check by its token that a form is ours; signing a visitor in as another user is an attack too (login CSRF).
 
     :raises Refused: another site's page sent it.
     """
@@ -173,7 +173,7 @@ def _start_session(items: Items, sessions: SessionRepository) -> str:
 
 
 def _home() -> Response:
-    """Go back to the page, as somebody else: with another CSRF token, so that no token outlives a sign-in."""
+    """Redirect to the page as another user, with another CSRF token, so that no token outlives a sign-in."""
     session.clear()
     response = make_response(redirect(url_for("demo.home"), 303))
     response.headers["Cache-Control"] = "no-store"

@@ -1,1 +1,1 @@
-"""A private mongod for trying out and for tests: finding the binary, running it."""
+"""Find and run a private mongod, for trials and for tests."""

@@ -17,7 +17,7 @@ _ADVICE = (
 
 
 class EmbeddedMongoError(Exception):
-    """Say why no private MongoDB can be had, and what to do instead."""
+    """No private MongoDB can run; the message says why, and what to do instead."""
 
 
 def find_mongod(explicit: Path | None) -> Path:
@@ -48,11 +48,11 @@ def _installed() -> Iterator[Path]:
 
 
 def _fault(binary: Path) -> str | None:
-    """Return why this mongod cannot be used, in the words of the loader where it speaks; None if it can."""
+    """Return why this mongod cannot be used, in the loader's words where there are some; None if it can."""
     command = [str(binary.absolute()), "--version"]
     try:
         if binary.is_file() and not os.access(binary, os.X_OK):
-            binary.chmod(binary.stat().st_mode | 0o111)  # some installers of wheels drop the bit
+            binary.chmod(binary.stat().st_mode | 0o111)  # some installers of wheels drop the executable bit
         run = subprocess.run(command, capture_output=True, text=True, timeout=_VERSION_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

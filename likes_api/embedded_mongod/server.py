@@ -1,6 +1,6 @@
-"""Run a private mongod, for trying the application out and for its tests.
+"""Run a private mongod, for trials of the application and for its tests.
 
-It is a single-node replica set, because majority writes mean nothing elsewhere, and it listens on a unix
+It is a single-node replica set, because majority writes need a replica set, and it listens on a unix
 socket alone. Its member is called ``./mongod.sock``: relative to the directory mongod runs in, so that the
 data can be moved and the directory can be deeper than a socket's address is long (107 bytes). Only clients
 need an absolute path, and get a short alias of a deep directory.
@@ -36,7 +36,7 @@ _SOCKET = "mongod.sock"
 
 
 class DataDirectoryInUse(EmbeddedMongoError):
-    """Say that another process runs a mongod on the data directory, and at which ``uri`` it is, or will be at once."""
+    """Another process runs a mongod on the data directory, at ``uri``, or is starting it."""
 
     def __init__(self, data_dir: Path, uri: str) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class EmbeddedMongod:
     """Own one mongod and its data directory; a context manager, or start() and stop().
 
     The files live in ``<data_dir>/mongodb``, closed to other users, for mongod asks for no password.
-    mongod gets SIGTERM when this object or its process goes, so keep it as long as the URI is in use.
+    mongod gets SIGTERM when this object is closed or its process ends, so keep it as long as the URI is in use.
     """
 
     def __init__(self, binary: Path, data_dir: Path, *, cache_gb: float = 0.25) -> None:
@@ -83,20 +83,20 @@ class EmbeddedMongod:
 
     @property
     def pid(self) -> int | None:
-        """Return mongod's process id while one was started, even if it died since."""
+        """Return the process id of the mongod that was started, even if it has ended since."""
         return None if self._process is None else self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """Return how a mongod that died ended, as subprocess tells it (-9: SIGKILL); None while it runs."""
+        """Return the exit code of a mongod that ended, as subprocess has it (-9: SIGKILL); None while it runs."""
         return None if self._process is None else self._process.poll()
 
     def is_running(self) -> bool:
-        """Say whether the process lives."""
+        """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> str:
-        """Start mongod, wait until it takes writes, and return its URI.
+        """Start mongod, wait until it accepts writes, and return its URI.
 
         :raises DataDirectoryInUse: another process has it.
         :raises EmbeddedMongoError: the directory is unusable, or mongod does not come up.
@@ -116,7 +116,7 @@ class EmbeddedMongod:
             raise
 
     def restart(self) -> str:
-        """Start a mongod that died again, at the same URI, for which clients keep asking.
+        """Start a mongod that ended again, at the same URI, which clients keep using.
 
         :raises EmbeddedMongoError: it does not come up; it is not running then.
         """
@@ -132,10 +132,10 @@ class EmbeddedMongod:
         return self.uri
 
     def stop(self) -> None:
-        """Stop mongod cleanly and give the directory free; harmless when nothing runs."""
+        """Stop mongod cleanly and release the directory; do nothing where none runs."""
         self._end_process()
         if self._alias is not None:
-            shutil.rmtree(self._alias, ignore_errors=True)  # who cleans /tmp may have been quicker
+            shutil.rmtree(self._alias, ignore_errors=True)  # a cleaner of /tmp may have removed it
             self._alias = None
         if self._claim is not None:
             # Closing is not enough where a fork of this process still holds the file.
@@ -194,7 +194,7 @@ class EmbeddedMongod:
             "--replSet=rs0",
             "--oplogSize=256",  # megabytes; the default is a share of the disk
             f"--bind_ip=./{_SOCKET}",
-            "--nounixsocket",  # not that one: mongod would open another in /tmp besides
+            "--nounixsocket",  # not that socket: mongod would open another in /tmp besides
             "--networkMessageCompressors=disabled",
             f"--wiredTigerCacheSizeGB={self._cache_gb}",
             "--setParameter=diagnosticDataCollectionEnabled=false",
@@ -249,7 +249,7 @@ class EmbeddedMongod:
 
 
 def _written(claim: IO[str]) -> str:
-    """Return the URI that the owner of a data directory writes down as soon as it has claimed it."""
+    """Return the URI that the owner of a data directory writes into it as soon as it has locked it."""
     deadline = time.monotonic() + _CLAIM_SECONDS
     while time.monotonic() < deadline:
         claim.seek(0)
@@ -260,11 +260,11 @@ def _written(claim: IO[str]) -> str:
 
 
 def _takes_writes(admin: Database[dict[str, Any]]) -> bool:
-    """Say whether the server is primary; make it a replica set if it is none yet."""
+    """Whether the server is primary; initiate its replica set where that has not been done."""
     try:
         hello = admin.command("hello")
         if "setName" not in hello:
             admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": f"./{_SOCKET}"}]})
-    except PyMongoError:  # a server that is still starting; if it stays so, its log tells the caller why
+    except PyMongoError:  # the server is still starting; if that lasts, the caller reads its log
         return False
     return bool(hello.get("isWritablePrimary"))

@@ -1,1 +1,1 @@
-"""JSON Web Tokens and Keys as plain values, around joserfc: what a stranger or an issuer may have written. No I/O."""
+"""JSON Web Tokens and Keys as plain values, on top of joserfc, for untrusted input. No I/O."""

@@ -1,4 +1,4 @@
-"""What tokens are made of, as a stranger may have written it: segments of base64url, JSON in them, times in that.
+"""Parse the parts of untrusted tokens: base64url segments, the JSON objects in them, and their times.
 
 Source: RFC 7515, section 2 (base64url); RFC 7519, section 4.1 (claims).
 """
@@ -14,12 +14,12 @@ CLOCK_TOLERANCE = 15
 # Canonical base64url only: no padding, unused bits zero, so that one token has one spelling.
 SEGMENT = r"(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?"
 
-# The largest integer a JavaScript number holds exactly; a time beyond it is no time.
+# The largest integer that a JavaScript number holds exactly; a time beyond it is invalid.
 _MAX_NUMBER = 2**53
 
 
 def json_object(data: bytes) -> Mapping[str, object]:
-    """Parse a JSON object in UTF-8; anything else makes an empty one, which no caller accepts."""
+    """Parse a JSON object in UTF-8; return an empty one for anything else, which no caller accepts."""
     try:
         parsed: object = json.loads(data.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -28,7 +28,7 @@ def json_object(data: bytes) -> Mapping[str, object]:
 
 
 def segment_object(segment: str) -> Mapping[str, object]:
-    """Parse the JSON object in a segment that ``SEGMENT`` has matched; anything else makes an empty one."""
+    """Parse the JSON object in a segment that ``SEGMENT`` has matched; return an empty one for anything else."""
     return json_object(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
 
 
@@ -50,7 +50,7 @@ def is_issued(claims: Mapping[str, object], now: int) -> bool:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    """Accept what JSON calls a number; ``True`` is an int to Python only, and 1e999 is infinite."""
+    """Whether a value is a JSON number; ``True`` is an int only in Python, and 1e999 is infinite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER
 
 

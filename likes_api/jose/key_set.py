@@ -1,7 +1,7 @@
 """The keys that verify an issuer's tokens: a JSON Web Key Set, or a shared secret.
 
 joserfc has a ``KeySet``, but it refuses a set for one malformed key, gives keys without a ``kid`` one of their own, and
-lets several exceptions through. Each key is imported by joserfc here, from its public members alone.
+raises several undocumented exceptions. Here joserfc imports each key, from its public members alone.
 
 Source: RFC 7517 (keys and sets), RFC 7518 and 8037 (key types), RFC 9864 (``Ed25519``).
 """
@@ -43,7 +43,7 @@ _TYPES_WITH_CURVES = frozenset(_CURVES.values())
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VerificationKey:
-    """One key, and what it says of its own use."""
+    """One key, with the use, id and algorithm that it declares."""
 
     key: Key
     type: str
@@ -62,7 +62,7 @@ class VerificationKey:
 
 
 class KeySet:
-    """Keys, unchanging; another set replaces it as a whole."""
+    """An immutable set of keys; another set replaces it as a whole."""
 
     def __init__(self, keys: Iterable[VerificationKey] = (), *, has_kids: bool = True) -> None:
         self._keys = tuple(keys)
@@ -70,23 +70,23 @@ class KeySet:
 
     @classmethod
     def of_secret(cls, secret: str) -> "KeySet":
-        """Make the set that is one shared secret, whatever ``kid`` a token has.
+        """Make a set of one shared secret, which is used whatever ``kid`` a token has.
 
-        :raises ValueError: it is a public key, which everybody has.
+        :raises ValueError: it is a public key, which is not secret.
         """
         data = secret.encode()
         return cls([VerificationKey(OctKey.import_key(data), "oct", None, secret_bytes=len(data))], has_kids=False)
 
     def candidates(self, algorithm: str, kid: str | None) -> tuple[VerificationKey, ...]:
-        """Return the keys to try, ten at most: those of that ``kid``, or without one any that fit the algorithm."""
+        """Return the keys to try, ten at most: those of that ``kid``, or without one all that fit the algorithm."""
         named = (key for key in self._keys if not self._has_kids or kid is None or key.kid == kid)
         return tuple(key for key in named if key.fits(algorithm))[:MAX_CANDIDATES]
 
 
 def parse_key_set(document: bytes, *, secrets: bool) -> KeySet:
-    """Read a JWK Set. Keys that cannot be used are left out, as RFC 7517, section 5, has it.
+    """Read a JWK Set. Keys that cannot be used are left out, as RFC 7517, section 5, says.
 
-    :param secrets: whether it may hold secrets (``oct``); what is published has none.
+    :param secrets: whether it may hold secrets (``oct``); a published set may not.
     :raises ValueError: it is no JWK Set, or too large.
     """
     if len(document) > MAX_DOCUMENT_BYTES:
@@ -115,7 +115,7 @@ def _key(entry: Mapping[str, object]) -> VerificationKey | None:
 
 
 def _verifies(entry: Mapping[str, object]) -> bool:
-    """Whether a key is for signatures, as far as it says."""
+    """Whether a key may verify signatures, as far as its ``use`` and ``key_ops`` say."""
     operations = entry.get("key_ops", ["verify"])
     well_formed = all(entry.get(name) is None or _text(entry, name) is not None for name in ("kid", "alg", "use"))
     return well_formed and entry.get("use") in {None, "sig"} and isinstance(operations, list) and "verify" in operations
@@ -127,7 +127,7 @@ def _text(entry: Mapping[str, object], name: str) -> str | None:
 
 
 def _octets(text: str) -> bytes:
-    """Decode base64url; nothing where it is none."""
+    """Decode base64url; return no bytes where it is invalid."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:

@@ -1,1 +1,1 @@
-"""The like button and the vote buttons for pages: web components, and how they are served."""
+"""The like button and the vote buttons for pages: web components, and the routes that serve them."""
