@@ -4,19 +4,21 @@ A million in one line, if need be.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 from bson import ObjectId
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo import UpdateOne, WriteConcern
+from pymongo.read_concern import ReadConcern
 
 from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.capabilities import has_transactions
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.repository.votes import vote_document_fields
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
-from likes_api.repository.votes.compaction import Compaction
+from likes_api.repository.votes.compaction import Compaction, Moved
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import key, votes_of
@@ -24,7 +26,7 @@ from likes_api.repository.votes.vote_fields import HALVES, array, count
 from likes_api.votes import Change, Target, Vote
 
 _CHUNK = 2_000
-_DUPLICATE_KEY = 11000
+_COUNTERS = {vote: counter for vote, _, counter in HALVES}
 
 
 class MoveFailed(Exception):
@@ -76,13 +78,13 @@ class Bringer:
         """
         id_ = self._moved(target)
         moved = self._compaction.find(id_)
+        if moved is None:
+            raise MoveFailed(f"{target.kind} {target.id} has been deleted meanwhile")
         begin = time.time_ns() // 1000
         for chunk in _chunks(id_, voters, begin):
-            self._insert(chunk)
-            if moved is not None:
-                self._compaction.show(id_, moved)
-                # Where a server is running, it may compact the same votes; what is left is compacted there.
-                self._compaction.compact(id_, moved, _CHUNK)
+            with self._database.client.start_session() as session:
+                add = partial(self._add, id_, moved, chunk)
+                session.with_transaction(add, ReadConcern("snapshot"), WriteConcern("majority"))
 
     def _moved(self, target: Target) -> ObjectId:
         if not has_transactions(self._database):
@@ -100,23 +102,36 @@ class Bringer:
         id_: ObjectId = found[OVERFLOW]["id"]
         return id_
 
-    def _insert(self, documents: list[Document]) -> None:
-        try:
-            self._votes.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            faults = error.details["writeErrors"]
-            if any(fault["code"] != _DUPLICATE_KEY for fault in faults):
-                raise
-            # They have a document. Only who has taken back a vote that is not compacted yet has one without a vote.
-            known = {documents[fault["index"]]["_id"]["v"]: documents[fault["index"]] for fault in faults}
-            ids = [each["_id"] for each in known.values()]
-            change_of = {voter: Change(Vote(each["vote"])) for voter, each in known.items()}
-            without = [
-                UpdateOne(each | {"vote": None}, vote_document_fields.cast(change_of[each["_id"]["v"]]))
-                for each in self._votes.find({"_id": {"$in": ids}, "vote": None}, {"vote": 1})
-            ]
-            if without:
-                self._votes.bulk_write(without, ordered=False)
+    def _add(self, id_: ObjectId, moved: Moved, documents: list[Document], session: Session) -> None:
+        """Insert votes and count them in the target's document, in one transaction.
+
+        So no vote is ever pending. The index of pending votes would keep the deleted keys of a whole import until the
+        next checkpoints, and every count on this target would step over them (``docs/decisions/0009``).
+        """
+        chunk = {each["_id"]["v"]: each for each in reversed(documents)}
+        ids = [each["_id"] for each in chunk.values()]
+        held = {
+            each["_id"]["v"]: each for each in self._votes.find({"_id": {"$in": ids}}, {"vote": 1}, session=session)
+        }
+        fresh = [each for voter, each in chunk.items() if voter not in held]
+        # Who has taken back a vote that is not compacted yet has a document without one.
+        without = [
+            UpdateOne(each | {"vote": None}, vote_document_fields.cast(Change(Vote(chunk[voter]["vote"]))))
+            for voter, each in held.items()
+            if each.get("vote") is None
+        ]
+        if without:
+            self._votes.bulk_write(without, ordered=False, session=session)
+        if not fresh:
+            return
+        self._votes.insert_many(fresh, session=session)
+        steps = Counter(_COUNTERS[Vote(each["vote"])] for each in fresh)
+        targets = collections.get(self._database, moved.collection)
+        counted = targets.update_one(
+            {"_id": moved.key, f"{OVERFLOW}.id": id_}, {"$inc": steps | {f"{OVERFLOW}.rev": 1}}, session=session
+        )
+        if not counted.matched_count:
+            raise MoveFailed("the target has been deleted meanwhile")
 
 
 def _chunks(id_: ObjectId, voters: Mapping[Vote, Sequence[str]], begin: int) -> Iterator[list[Document]]:
@@ -125,9 +140,6 @@ def _chunks(id_: ObjectId, voters: Mapping[Vote, Sequence[str]], begin: int) -> 
             "_id": key(id_, voter),
             "vote": vote.value,
             "place": begin + index,
-            "open": True,
-            "up": int(vote is Vote.UP),
-            "down": int(vote is Vote.DOWN),
         }
         for vote in Vote
         for index, voter in enumerate(voters[vote])

@@ -95,19 +95,21 @@ def test_target_is_moved_when_several_lines_fill_its_document(command: Command, 
 def test_count_is_exact_and_import_goes_on_when_it_was_cut_off(
     command: Command, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    native, chunks = Bringer._insert, []
+    native, chunks = Bringer._add, []
 
-    def cut_off(bringer: Bringer, documents: list[Any]) -> None:
+    def cut_off(bringer: Bringer, id_: Any, moved: Any, documents: list[Any], session: Any) -> None:
         chunks.append(documents)
+        native(bringer, id_, moved, documents, session)
         if len(chunks) == 2:
             raise AutoReconnect("cut off")
-        native(bringer, documents)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bringer, "_insert", cut_off)
+        patch.setattr(Bringer, "_add", cut_off)
         failed = command("import", post(likedBy=VOTERS))
     assert failed.exit_code == 1
     assert VoteRepository(database).tally(POST) == Tally(2_000, 0, None)
+    assert database["likes_votes"].count_documents({}) == 2_000
+    assert database["likes_votes"].count_documents({"open": True}) == 0
     assert faults(database) == []
     assert command("import", post(likedBy=VOTERS)).exit_code == 0
     assert reassembled(database, POST)["likedBy"] == VOTERS
