@@ -156,6 +156,8 @@ def _mongod(binary: Path, directory: Path, port: int) -> list[str]:
         "--wiredTigerCacheSizeGB=0.25",
         "--networkMessageCompressors=disabled",
         "--setParameter=diagnosticDataCollectionEnabled=false",
+        # At SIGTERM a member refuses new commands for 15 s before it ends.
+        "--setParameter=shutdownTimeoutMillisForSignaledShutdown=0",
         f"--logpath={data / 'mongod.log'}",
         "--logappend",
         "--quiet",

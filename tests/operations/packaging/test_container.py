@@ -116,16 +116,21 @@ def test_compose_file_runs_the_image_as_it_is_meant_to_be_run() -> None:
     assert (ROOT / script).is_file()
 
 
-def test_replica_set_is_made_once_when_its_service_runs_twice(tmp_path: Path) -> None:
+def test_replica_set_is_made_once_when_a_member_comes_late_and_its_service_runs_twice(tmp_path: Path) -> None:
     replica_set = ReplicaSet(tmp_path)
     hosts = [f"127.0.0.1:{port}" for port in replica_set.ports]
     script = [sys.executable, str(ROOT / "deploy" / "initiate_replica_set.py"), *hosts]
+    first, second, late = replica_set.members.values()
+    log = tmp_path / str(replica_set.ports[0]) / "mongod.log"
     try:
-        for member in replica_set.members.values():
-            member.start()
-        for _ in range(2):
-            subprocess.run(script, check=True, timeout=120)
-        eventually(lambda: len(replica_set.secondaries()) == 2, "two secondaries")
+        first.start()
+        second.start()
+        with subprocess.Popen(script) as service:
+            eventually(lambda: log.exists() and "replSetInitiate" in log.read_text(), "it is asked for", seconds=120)
+            late.start()
+        assert service.returncode == 0
+        subprocess.run(script, check=True, timeout=300)
+        eventually(lambda: len(replica_set.secondaries()) == 2, "two secondaries", seconds=120)
         with MongoClient[dict[str, Any]](replica_set.uri) as client:
             configuration = client.admin.command("replSetGetConfig")["config"]
     finally:
