@@ -31,16 +31,20 @@ Step = tuple[Document, Document | list[Document]]
 
 
 class _Attempt(NamedTuple):
-    """One conditional update of a batch.
-
-    :param alone: whether it is worth a round trip of its own, where there is no batch.
-    """
+    """What a change may come to: one conditional update of a batch, and the vote that it leaves."""
 
     target: Target
+    voter: str
+    change: Change
     own: Vote | None
     step: Step
-    alone: bool
     request_id: str | None
+
+
+class _Sealed(NamedTuple):
+    """The target's votes wait for a migration to end."""
+
+    id: ObjectId
 
 
 class ArrayVotes:
@@ -59,8 +63,8 @@ class ArrayVotes:
         """Change one voter's vote.
 
         Alone, a first vote by toggle and any change by set or clear is one round trip; taking back and switching by
-        toggle, and a change that changes nothing, two. In a batch, two for all of it where each vote is what it was
-        taken for: a toggle for a first vote, then for one that is taken back.
+        toggle, and a change that changes nothing, two. In a batch, two for all of it, as often as a vote is not what it
+        was taken for: a first vote, then one that is taken back, then one that is switched.
 
         :param session: a transaction to be part of; never in a batch.
         :raises TargetNotFound: there is no such target.
@@ -118,27 +122,33 @@ class ArrayVotes:
     def _attempts(self, target: Target, voter: str, change: Change) -> Iterable[_Attempt]:
         """Return the updates that may be what a change comes to, the likeliest first."""
         request_id = current_request_id()
+        steps: list[tuple[Vote | None, Step]] = []
         if change.vote is not None:
-            step = array_fields.add(voter, change.vote)
-            # By toggle most votes are somebody's first; `_decide` costs the server a fifth more.
-            yield _Attempt(target, change.vote, step, change.toggles, request_id)
-        taken_back = change.vote if change.toggles else change.only or Vote.UP
-        if taken_back is not None and change.vote in (None, taken_back) and (change.toggles or change.vote is None):
-            yield _Attempt(target, None, array_fields.take_back(voter, taken_back), False, request_id)
+            steps.append((change.vote, array_fields.add(voter, change.vote)))
+        for vote in Vote:
+            if vote is change.vote if change.toggles else change.vote is None and change.only in (None, vote):
+                steps.append((None, array_fields.take_back(voter, vote)))
+        if change.vote is not None:
+            steps.append((change.vote, array_fields.switch(voter, change.vote)))
+        return (_Attempt(target, voter, change, own, step, request_id) for own, step in steps)
 
-    def _group_commit(self, kind: TargetKind) -> GroupCommit[_Attempt, Cast | None]:
+    def _group_commit(self, kind: TargetKind) -> GroupCommit[_Attempt, Cast | Moved | None]:
         return GroupCommit(self._try, lambda attempts: self._try_all(kind, attempts), most=MOST)
 
-    def _try(self, attempt: _Attempt) -> Cast | None:
-        """Try one update, with the counts as it leaves them: one round trip. ``None`` if it missed."""
-        if not attempt.alone:
-            return None
+    def _try(self, attempt: _Attempt) -> Cast | Moved | None:
+        """Make one change by itself; ``None`` where that takes more than a round trip.
+
+        By toggle most votes are somebody's first, so it adds; an update that decides costs the server a fifth more.
+        """
+        if attempt.own is not attempt.change.vote or not attempt.change.toggles:
+            outcome = self._decide_once(attempt.target, attempt.voter, attempt.change, None)
+            return None if isinstance(outcome, _Sealed) else outcome
         condition, update = attempt.step
         # Expressions in the projection cost the server a twentieth of a vote, so the counters come as they are.
         found = self._find_and_update(attempt.target, condition, update, {half.counter: 1 for half in HALVES.values()})
         return None if found is None else self._counted(attempt, found)
 
-    def _try_all(self, kind: TargetKind, attempts: Sequence[_Attempt]) -> list[Cast | None]:
+    def _try_all(self, kind: TargetKind, attempts: Sequence[_Attempt]) -> list[Cast | Moved | None]:
         """Try several updates, and read the counts that they leave: two round trips. ``None`` for each that missed.
 
         What else is wrong with one, such as a document that is full, looks like a miss too; the deciding update then
@@ -191,30 +201,36 @@ class ArrayVotes:
     # -- By an update that decides
 
     def _decide(self, target: Target, voter: str, change: Change, session: Session | None) -> Cast | Moved:
-        """Change a vote whatever stands in the document, by an update that works out the rest on the server."""
-        condition, update = array_fields.cast(voter, change)
+        """Change a vote whatever stands in the document; wait while its votes are about to move."""
         sealed_since: dict[ObjectId, float] = {}
-        while True:
-            found = self._find_and_update(target, condition, update, array_fields.tally_fields(voter), session)
-            if found is None and not condition:
-                raise TargetNotFound(target)
-            if found is None:
-                tally = self.tally(target, voter, session)
-                return tally if isinstance(tally, Moved) else Cast(tally.own, changed=False, tally=tally)
-            if "liked" not in found:
-                # The answer to the driver's retry of an update that had been applied is the whole document: the server
-                # keeps that to answer with, and leaves out the projection (MongoDB 6.0.5).
-                found |= array_fields.projected(found, voter)
-            state = array_fields.state_of(found)
-            if state is not None and state[0] is Form.SEALED:
-                self._wait(target, state[1], sealed_since)
-                continue
-            if moved := _moved(found):
-                return moved
-            if self._maintenance is not None:
-                self._maintenance.counted(target, found["voters"])
-            tally = _tally(found)
-            return Cast(tally.own, changed=True, tally=tally)
+        while isinstance(outcome := self._decide_once(target, voter, change, session), _Sealed):
+            self._wait(target, outcome.id, sealed_since)
+        return outcome
+
+    def _decide_once(
+        self, target: Target, voter: str, change: Change, session: Session | None
+    ) -> Cast | Moved | _Sealed:
+        """Change a vote by an update that works out on the server what the change comes to."""
+        condition, update = array_fields.cast(voter, change)
+        found = self._find_and_update(target, condition, update, array_fields.tally_fields(voter), session)
+        if found is None and not condition:
+            raise TargetNotFound(target)
+        if found is None:
+            tally = self.tally(target, voter, session)
+            return tally if isinstance(tally, Moved) else Cast(tally.own, changed=False, tally=tally)
+        if "liked" not in found:
+            # The answer to the driver's retry of an update that had been applied is the whole document: the server
+            # keeps that to answer with, and leaves out the projection (MongoDB 6.0.5).
+            found |= array_fields.projected(found, voter)
+        state = array_fields.state_of(found)
+        if state is not None and state[0] is Form.SEALED:
+            return _Sealed(state[1])
+        if moved := _moved(found):
+            return moved
+        if self._maintenance is not None:
+            self._maintenance.counted(target, found["voters"])
+        tally = _tally(found)
+        return Cast(tally.own, changed=True, tally=tally)
 
     def _wait(self, target: Target, id_: ObjectId, since: dict[ObjectId, float]) -> None:
         """Wait a little for a sealed target; break a seal that lasts, and the migration with it."""

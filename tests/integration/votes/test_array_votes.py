@@ -238,3 +238,33 @@ def test_ids_and_voters_are_compared_as_they_are_when_a_collection_has_a_collati
         assert votes.tallies(TargetKind.MESSAGE, ["M1", "m1"], "aB3xK") == {"M1": Tally(4, 0, UP)}
     finally:
         database.drop_collection("messages")
+
+
+@pytest.mark.parametrize("held", [None, UP, DOWN], ids=["none", "up", "down"])
+@pytest.mark.parametrize("wanted", [UP, None], ids=["set", "clear"])
+def test_set_and_clear_go_together_when_they_meet(
+    database: Database,
+    votes: VoteRepository,
+    together: Meeting,
+    counted: CountedCommands,
+    held: Vote | None,
+    wanted: Vote | None,
+) -> None:
+    voters = [f"v{number}" for number in range(6)]
+    arrays = {UP: ("likedBy", "upvotes"), DOWN: ("dislikedBy", "downvotes")}
+    array, counter = arrays.get(held or UP, ("", ""))
+    put(database, **({array: list(voters), counter: 6} if held else {}))
+    put(database, "other")
+
+    def change(voter: str) -> Work:
+        return lambda: votes.set(QUESTION, voter, wanted) if wanted else votes.clear(QUESTION, voter)
+
+    with counted.during() as commands:
+        futures = together.run(toggle(votes, "x", UP, "other"), *(change(voter) for voter in voters))
+    answers = [each.result() for each in futures[1:]]
+    assert {(tally.own, changed) for tally, changed in answers} == {(wanted, wanted is not held)}
+    found = get(database)
+    assert not list(faults(found))
+    assert (len(found["likedBy"]), len(found["dislikedBy"])) == (6 * (wanted is UP), 0)
+    if wanted is not held and held is not DOWN:  # guessed at once
+        assert commands == ["findAndModify", "update", "find"]
