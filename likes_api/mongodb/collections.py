@@ -25,6 +25,15 @@ IDEMPOTENCY, RATE_LIMITS = "idempotency", "rate_limits"
 # the target's document. The register holds names without a prefix.
 VOTES, MOVED = "votes", "moved"
 
+
+def _by_voter(field: str) -> tuple[IndexModel, ...]:
+    """Make the indexes that lead from a voter to targets, in the order of their ids, which stand in ``field``."""
+    return tuple(
+        IndexModel([(array, ASCENDING), (field, ASCENDING)], name=name)
+        for array, name in (("likedBy", "likers"), ("dislikedBy", "dislikers"))
+    )
+
+
 # Targets are found by ``_id``; a host's collections are its own to index.
 _INDEXES: Mapping[str, Sequence[IndexModel]] = MappingProxyType(
     {
@@ -32,7 +41,10 @@ _INDEXES: Mapping[str, Sequence[IndexModel]] = MappingProxyType(
         IDEMPOTENCY: (IndexModel("expires", expireAfterSeconds=0),),
         TOKENS: (IndexModel("expiresAt", expireAfterSeconds=0),),
         RATE_LIMITS: (IndexModel("expires", expireAfterSeconds=0),),
+        **dict.fromkeys((ENTRIES, POSTS, COMMENTS), _by_voter("_id")),
         VOTES: (
+            # The votes of a voter.
+            IndexModel([("_id.v", ASCENDING), ("_id.t", ASCENDING)], name="voter"),
             # The likes of a target in order, for listing; and how many there are, for verifying.
             IndexModel(
                 [("_id.t", ASCENDING), ("vote", ASCENDING), ("place", ASCENDING), ("_id.v", ASCENDING)], name="order"

@@ -77,6 +77,8 @@ MAINTENANCE_STOP_SECONDS = 2.0
 START_SECONDS = 2.0
 RENAME_SECONDS = 60.0
 RETRY_INDEXES_SECONDS = 10.0
+# To make an index on documents that are there reads them all. No request waits for it.
+INDEXES_SECONDS = 600.0
 STOP_INDEXES_SECONDS = 2.0
 
 

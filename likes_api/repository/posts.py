@@ -35,9 +35,8 @@ class PostRepository:
 
         :raises likes_api.repository.StoreError: the database did not answer.
         """
-        may_see = [{"public": True}, {"author": reader}, {"visible_to": reader}]
         pipeline: list[Document] = [
-            {"$match": {"_id": post, "$or": may_see}},
+            {"$match": {"_id": post} | visible(reader)},
             {"$project": {"public": 1, "author": 1}},
             {
                 "$lookup": {
@@ -62,3 +61,8 @@ class PostRepository:
         if found is None:
             return None
         return Post(bool(found["public"]), bool(found["ignoring"]), bool(found["comments"]))
+
+
+def visible(reader: str) -> Document:
+    """Make the filter for the posts that somebody may see: public, their own, and those shared with them."""
+    return {"$or": [{"public": True}, {"author": reader}, {"visible_to": reader}]}

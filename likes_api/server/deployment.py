@@ -19,6 +19,11 @@ from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
 
+OURS = (
+    *(collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES),
+    *(collections.ENTRIES, collections.POSTS, collections.COMMENTS),
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +54,8 @@ def ensure_indexes(database: Database) -> None:
 
     :raises likes_api.repository.StoreError: the database is unavailable, or has another index of that name.
     """
-    collections.ensure_indexes(database, collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES)
+    with deadline(timeouts.INDEXES_SECONDS):
+        collections.ensure_indexes(database, *OURS)
 
 
 def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:

@@ -167,7 +167,7 @@ def _moved(voter: str, change: Change) -> Expression:
         with_voter = {"$cond": [_holds(half, voter), voters, {"$concatArrays": [voters, {"$literal": [voter]}]}]}
         array = _by_held(voter, {held: with_voter if after[held] is vote else others for held in after})
         fields[half.array] = array
-        fields[half.counter] = {"$add": [_count(half), {"$subtract": [{"$size": array}, {"$size": voters}]}]}
+        fields[half.counter] = {"$add": [count(half), {"$subtract": [{"$size": array}, {"$size": voters}]}]}
     return fields
 
 
@@ -185,7 +185,7 @@ def _by_held(voter: str, values: Mapping[Vote | None, Expression]) -> Expression
 
 def tally_fields(voter: str | None) -> Expression:
     """Project a document to its counts and the voter's own vote; the arrays stay on the server."""
-    fields: Expression = {half.counter: _count(half) for half in HALVES.values()}
+    fields: Expression = {half.counter: count(half) for half in HALVES.values()}
     return fields | {
         "liked": {"$literal": False} if voter is None else _holds(HALVES[Vote.UP], voter),
         "downvoted": {"$literal": False} if voter is None else _holds(HALVES[Vote.DOWN], voter),
@@ -228,7 +228,7 @@ def _holds(half: Half, voter: str) -> Expression:
     return held[0] if len(held) == 1 else {"$or": held}
 
 
-def _count(half: Half) -> Expression:
+def count(half: Half) -> Expression:
     """Return the counter where it is a number that counts, and never less than there are voters."""
     return {"$max": [{"$size": vote_fields.array(half.array)}, vote_fields.count(half.counter)]}
 

@@ -22,6 +22,7 @@ from likes_api.repository.votes.cast import Cast, Moved, own_fields
 from likes_api.repository.votes.group_commit import GroupCommit
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
+from likes_api.repository.votes.voter_page import VoterPage, page_of_array
 from likes_api.votes import Change, Tally, Target, TargetKind, TargetNotFound, Vote
 
 # Votes in one command; an 8 KB document and its update are a few milliseconds of the server for so many.
@@ -116,6 +117,20 @@ class ArrayVotes:
             raise TargetNotFound(target)
         ids: list[str] = found["ids"]
         return _moved(found) or ids
+
+    def voters(self, target: Target, vote: Vote, after: str | None, limit: int) -> VoterPage | Moved:
+        """List those who cast a vote, in the order of their ids, behind ``after``. One round trip; the server cuts.
+
+        :raises TargetNotFound: there is no such target.
+        """
+        page = page_of_array(HALVES[vote].array, after, limit)
+        fields = {"_id": 0, **page, "total": array_fields.count(HALVES[vote]), **array_fields.STATE_FIELDS}
+        pipeline: list[Document] = [{"$match": self._finder.filter(target)}, {"$project": fields}]
+        with self._collection(target.kind).aggregate(pipeline, collation=SIMPLE) as rows:
+            found = next(rows, None)
+        if found is None:
+            raise TargetNotFound(target)
+        return _moved(found) or VoterPage(tuple(sorted(found["ids"])), found["guests"], int(found["total"]))
 
     # -- By guess, in batches
 

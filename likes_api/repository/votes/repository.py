@@ -1,7 +1,8 @@
 """Votes on targets, for all contracts: this chooses the form in which a target's votes are kept, and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from bson import ObjectId
 
@@ -11,9 +12,12 @@ from likes_api.repository.votes.cast import Cast, Moved
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.repository.votes.vote_documents import VoteDocuments
+from likes_api.repository.votes.voter_page import VoterPage
 from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 
 __all__ = ["COLLECTIONS", "HOST_OWNED", "VoteRepository", "Voters"]
+
+R = TypeVar("R")
 
 _REMEMBERED = 10_000
 # What the server takes. No list is as long.
@@ -73,17 +77,11 @@ class VoteRepository:
 
         :raises TargetNotFound: there is no such target.
         """
-        while True:
-            id_ = self._moved.get(target)
-            if id_ is None:
-                found = self._arrays.tally(target, voter, session)
-                if isinstance(found, Tally):
-                    return found
-                self._remember(target, found)
-            elif (tally := self._documents.tally(target, id_, voter, session)) is not None:
-                return tally
-            else:
-                self._moved.pop(target, None)
+        return self._read(
+            target,
+            lambda: self._arrays.tally(target, voter, session),
+            lambda id_: self._documents.tally(target, id_, voter, session),
+        )
 
     def tallies(self, kind: TargetKind, ids: Iterable[str], voter: str | None = None) -> dict[str, Tally]:
         """Read many targets of one kind; ids that do not exist are left out.
@@ -111,6 +109,39 @@ class VoteRepository:
         if isinstance(ids, Moved):
             ids = self._documents.likers(ids.id, own, offset, limit + 1)
         return Voters(tuple(ids[:limit]), len(ids) > limit)
+
+    def voters(self, target: Target, vote: Vote, after: str | None, limit: int) -> VoterPage:
+        """List those who cast a vote, without guests, in the order of their ids.
+
+        One round trip, and one more when the target turns out to be moved.
+
+        :param after: begin behind this id, whether it is still among them or not.
+        :param limit: how many to return at most, from 1.
+        :raises TargetNotFound: there is no such target.
+        """
+        # One more than asked for tells whether there are more.
+        page = self._read(
+            target,
+            lambda: self._arrays.voters(target, vote, after, limit + 1),
+            lambda id_: self._documents.voters(target, id_, vote, after, limit + 1),
+        )
+        return replace(page, ids=page.ids[:limit], more=len(page.ids) > limit)
+
+    def _read(
+        self, target: Target, in_arrays: Callable[[], R | Moved], in_documents: Callable[[ObjectId], R | None]
+    ) -> R:
+        """Read a target in the form that it has; what is remembered of it may be out of date."""
+        while True:
+            id_ = self._moved.get(target)
+            if id_ is None:
+                found = in_arrays()
+                if not isinstance(found, Moved):
+                    return found
+                self._remember(target, found)
+            elif (held := in_documents(id_)) is not None:
+                return held
+            else:
+                self._moved.pop(target, None)
 
     def _cast(self, target: Target, voter: str, change: Change, session: Session | None) -> tuple[Tally, bool]:
         while True:
