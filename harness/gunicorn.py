@@ -17,7 +17,7 @@ from harness.server import COMMAND, ROOT, free_port, server_environment
 from likes_api.embedded_mongod.server import find_mongod
 from likes_api.server.child_process import tied_to_this_process
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.server import ROOT, free_port
 from likes_api.server.child_process import tied_to_this_process
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 _HOST = "127.0.0.1"
 _MAIN = """\
 daemon off;

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_SECONDS = 5.0
+_SECONDS = 60.0
 
 
 @contextmanager

@@ -23,7 +23,7 @@ class Answer:
 def connect(url: str) -> socket.socket:
     """Open a connection to a server's base URL."""
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+    return socket.create_connection((parts.hostname, parts.port), timeout=60)
 
 
 def exchange(url: str, data: bytes) -> Answer:

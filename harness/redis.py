@@ -12,7 +12,7 @@ import redis
 
 from likes_api.server.child_process import tied_to_this_process
 
-START_SECONDS = 5.0
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

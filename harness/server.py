@@ -20,7 +20,7 @@ from likes_api.server.child_process import tied_to_this_process
 
 ROOT = Path(__file__).parents[1]
 SECRET_KEY = "a secret for tests only of 32 bytes or more"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 # Longer than gunicorn's graceful_timeout (config/gunicorn.conf.py).
 STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05

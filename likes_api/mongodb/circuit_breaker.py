@@ -149,7 +149,8 @@ class CircuitBreaker:
         except OperationFailure:
             return True  # it answered
         except Exception as error:  # whatever it is: nobody else would close the circuit breaker
-            if type(error) is not self._strange:
+            # Of a client that was closed meanwhile nothing else is to be expected.
+            if type(error) is not self._strange and not self._stopped:
                 log.warning("the probe of the database failed, and is repeated", extra=facts(error))
             self._strange = type(error)
             return False

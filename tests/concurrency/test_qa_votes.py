@@ -65,7 +65,7 @@ class Voter:
 
     def vote(self, question: str, vote: str) -> dict[str, Any]:
         body = {"targetId": question, "targetType": "question", "voteType": vote}
-        response = self._session.post(self._url, json=body, timeout=10)
+        response = self._session.post(self._url, json=body, timeout=60)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         assert (answer["liked"], answer["downvoted"]) == (answer["action"] == "liked", answer["action"] == "downvoted")

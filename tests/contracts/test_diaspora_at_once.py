@@ -80,7 +80,7 @@ def test_one_request_is_taken_when_they_come_over_http_at_once(
     headers = {"Authorization": f"Bearer {token_of(pod.database)}"}
 
     def send(_: int) -> int:
-        return requests.request(route.method, url + route.url(), headers=headers, timeout=10).status_code
+        return requests.request(route.method, url + route.url(), headers=headers, timeout=60).status_code
 
     assert at_once(send) == {204: 1, refused: AT_ONCE - 1}
     assert likers(pod.database, route) == ([] if before else [BOB])
@@ -99,7 +99,7 @@ def test_every_like_counts_when_many_people_like_and_unlike_at_once(pod: Pod, ur
         sent = [("POST", 204), ("POST", 409), ("DELETE", 204), ("DELETE", 410), ("POST", 204)][: 3 if number % 2 else 5]
         with requests.Session() as session:
             for method, expected in sent:
-                answer = session.request(method, url + LIKES[0].url(), headers=headers, timeout=10)
+                answer = session.request(method, url + LIKES[0].url(), headers=headers, timeout=60)
                 assert answer.status_code == expected
         return 0
 
@@ -113,13 +113,13 @@ def test_links_lead_on_and_tokens_are_read_when_a_real_server_is_asked(pod: Pod,
     token = token_of(pod.database)
     walked, here = [], f"{url}/api/v1/posts/{PUBLIC}/likes?per_page=2&x=%FF"
     while here:
-        answer = requests.get(here, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        answer = requests.get(here, headers={"Authorization": f"Bearer {token}"}, timeout=60)
         walked += [like["author"]["guid"] for like in answer.json()]
         here = answer.links.get("next", {}).get("url", "")
     assert walked == [BOB, diaspora.ALICE, diaspora.CAROL]
-    assert requests.get(f"{url}{LISTS[0].url()}", params={"access_token": token}, timeout=10).status_code == 200
-    assert requests.delete(f"{url}{LISTS[0].url()}", data={"access_token": token}, timeout=10).status_code == 204
-    twice = requests.post(f"{url}{LISTS[0].url()}?access_token={token}", data={"access_token": token}, timeout=10)
+    assert requests.get(f"{url}{LISTS[0].url()}", params={"access_token": token}, timeout=60).status_code == 200
+    assert requests.delete(f"{url}{LISTS[0].url()}", data={"access_token": token}, timeout=60).status_code == 204
+    twice = requests.post(f"{url}{LISTS[0].url()}?access_token={token}", data={"access_token": token}, timeout=60)
     assert (twice.status_code, twice.json()["error"]) == (400, "invalid_request")
 
 
@@ -140,7 +140,7 @@ def test_answer_is_in_the_dialect_when_a_request_is_one_that_no_client_library_s
         (b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + bearer + b"\r\n" + too_long, b"413", b'{"code":413,'),
         (b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + form + b"\r\n" + too_long, b"413", b'{"code":413,'),
     ):
-        with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10) as connection:
+        with socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=60) as connection:
             connection.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + b"\r\n\r\n")
             answer = connection.makefile("rb").read()
         assert answer.split(b" ")[1] == status, answer

@@ -72,7 +72,7 @@ def new_visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor
 
     def make(**options: object) -> Visitor:
         context = chromium.new_context(user_agent=f"test {uuid4().hex}", base_url=site.url, **options)
-        context.set_default_timeout(5_000)
+        context.set_default_timeout(60_000)
         visitors.append(Visitor(site, context))
         return visitors[-1]
 

@@ -13,7 +13,7 @@ from tests.e2e.visitor import Visitor, like_button
 def run(line: str, directory: Path) -> str:
     """Run a pasted line in an interactive bash, which also expands history (``!``)."""
     command = ["bash", "--norc", "-ic", f"set -H\n{line}"]
-    finished = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=20, check=True)
+    finished = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=True)
     return finished.stdout
 
 

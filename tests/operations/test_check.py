@@ -48,7 +48,7 @@ def asked(variables: Mapping[str, str], addresses: int) -> Iterator[str]:
     with started_server(variables) as server, requests.Session() as session:
         for number in range(400):
             forwarded = {"X-Forwarded-For": f"192.0.2.{number % addresses}"}
-            session.get(server.url + STATUS, headers=forwarded, timeout=30)
+            session.get(server.url + STATUS, headers=forwarded, timeout=60)
         yield server.url.removeprefix("http://")
 
 
@@ -68,7 +68,7 @@ def test_check_warns_of_proxies_when_they_are_not_counted_and_only_then(variable
 def test_check_does_not_judge_proxies_when_requests_carry_tokens_or_are_few(variables: dict[str, str]) -> None:
     with started_server(variables) as server, requests.Session() as session:
         for _ in range(200):
-            session.get(server.url + STATUS, headers={"Authorization": "Bearer x"}, timeout=30)
+            session.get(server.url + STATUS, headers={"Authorization": "Bearer x"}, timeout=60)
         level, text = check(LIKES_BIND=server.url.removeprefix("http://"), **variables)[1]["proxies"]
     assert (level, text) == ("skipped", "0 requests so far, too few to judge by")
 

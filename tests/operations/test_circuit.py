@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,12 +27,10 @@ from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.circuit_breaker import FAILURES, CircuitBreaker, DatabaseUnavailable
 from likes_api.mongodb.documents import Document
 from likes_api.mongodb.instrumented import connect_instrumented
+from tests.support.clock import WAIT_SECONDS, eventually
 from tests.support.commands import CountedCommands
 from tests.support.qa_votes import post
 from tests.support.settings import settings
-
-# Twenty times what anything here takes, and more: a bound for what hangs.
-WAIT_SECONDS = 30.0
 
 
 class Life:
@@ -231,10 +228,7 @@ def test_requests_ask_nobody_while_the_database_is_away_and_succeed_after_readin
             with counted.during() as names:
                 assert all(fails(app) for _ in range(20))
             assert set(names) <= {"hello"}  # the probe's
-        end = time.monotonic() + WAIT_SECONDS
-        while app.test_client().get("/readyz").status_code != 200:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        eventually(lambda: app.test_client().get("/readyz").status_code == 200)
         assert [post(app).status_code for _ in range(8)] == [200] * 8
 
 
@@ -253,10 +247,8 @@ def test_worker_is_not_ready_when_the_database_answers_but_its_circuit_is_open(m
         assert (response.status_code, response.get_json()["not_ready"]) == (503, {"mongodb": "circuit open"})
         assert fails(app)
         recovered.set()
-        end = time.monotonic() + WAIT_SECONDS
-        while (status := app.test_client().get("/readyz").status_code) != 200:
-            assert time.monotonic() < end
-        assert (status, post(app).status_code) == (200, 404)
+        eventually(lambda: app.test_client().get("/readyz").status_code == 200)
+        assert post(app).status_code == 404  # no such question: it was asked for
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def test_log_has_one_line_for_people_on_a_terminal_and_json_in_a_pipe(mongod: Em
 
 def _answered(port: int) -> bool:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/healthz", headers={"X-Request-ID": REQUEST_ID}, timeout=5).ok
+        return requests.get(f"http://127.0.0.1:{port}/healthz", headers={"X-Request-ID": REQUEST_ID}, timeout=60).ok
     except requests.ConnectionError:
         return False
 

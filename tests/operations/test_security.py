@@ -249,7 +249,7 @@ def test_setting_is_refused_by_its_name_and_not_its_value_when_it_is_weak_or_mal
 
 def test_server_does_not_start_without_a_secret_of_its_own(mongod: EmbeddedMongod) -> None:
     environment = server_environment({"LIKES_MONGODB_URI": mongod.uri, "LIKES_SECRET_KEY": ""})
-    ended = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run(COMMAND, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "LIKES_SECRET_KEY: Required" in ended.stderr
 

@@ -59,11 +59,11 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
     }
     with started_server(variables) as server:
         for query in ("", "?access_token=z0q-token&email=zorro@example.org"):
-            answer = requests.post(server.url + URL + query, json=BALLOT, headers=headers, timeout=5)
+            answer = requests.post(server.url + URL + query, json=BALLOT, headers=headers, timeout=60)
             assert answer.status_code in {200, 409}
         bearer = headers | {"Authorization": "Bearer z0q-token"}
-        assert requests.post(server.url + URL, json=BALLOT, headers=bearer, timeout=5).status_code == 401
-        requests.get(f"{server.url}/no/such?token=z0q-token", headers=headers, timeout=5)
+        assert requests.post(server.url + URL, json=BALLOT, headers=bearer, timeout=60).status_code == 401
+        requests.get(f"{server.url}/no/such?token=z0q-token", headers=headers, timeout=60)
         lines = [json.loads(line) for line in Path(server.log).read_text().splitlines()]
         text = Path(server.log).read_text()
     ours = [each for each in lines if each.get("request_id") == REQUEST_ID]

@@ -26,11 +26,18 @@ class Assassin(CommandListener):
 
     def __init__(self, number: int, when: str) -> None:
         self.number, self.when = number, when
+        self.timer: Timer | None = None
+
+    def wait(self) -> None:
+        """Let it strike, if it is about to: the work may be done before."""
+        if self.timer is not None:
+            self.timer.join()
 
     def started(self, event: CommandStartedEvent) -> None:
         print(event.command_name, flush=True)
         if self.number == 1 and self.when == "during":
-            Timer(DURING_SECONDS, strike).start()
+            self.timer = Timer(DURING_SECONDS, strike)
+            self.timer.start()
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         if self.number == 1 and self.when == "after":
@@ -46,7 +53,8 @@ def strike() -> None:
 
 
 def main(uri: str, name: str, number: int, when: str, work: str) -> None:
-    with connect(uri, event_listeners=[Assassin(number, when)]) as client:
+    assassin = Assassin(number, when)
+    with connect(uri, event_listeners=[assassin]) as client:
         database = client[name]
         if work == "move":
             Migration(database, TargetFinder()).move(QUESTION)
@@ -57,6 +65,7 @@ def main(uri: str, name: str, number: int, when: str, work: str) -> None:
                 assert moved is not None
                 settlement.show(id_, moved)
                 settlement.compact(id_, moved)
+        assassin.wait()
 
 
 if __name__ == "__main__":

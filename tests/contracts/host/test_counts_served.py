@@ -30,7 +30,7 @@ def gunicorn(mongod: EmbeddedMongod, client: MongoClient[Document]) -> Iterator[
 
 
 def counts(url: str, query: str, **headers: str) -> requests.Response:
-    return requests.get(f"{url}/api/counts?{query}", headers=headers, timeout=10)
+    return requests.get(f"{url}/api/counts?{query}", headers=headers, timeout=60)
 
 
 def statuses(server: Server) -> list[int]:

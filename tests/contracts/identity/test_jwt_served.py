@@ -11,6 +11,7 @@ import requests
 from harness.server import COMMAND, ROOT, Server, server_environment, started_server
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
+from tests.support.clock import stopwatch
 from tests.support.issuer import Publisher, claims, elliptic, issuers_file, key_set, published, token
 from tests.support.qa_votes import BALLOT, URL
 
@@ -39,9 +40,9 @@ def variables(mongod: EmbeddedMongod, database: Database, issuers: str) -> dict[
 def vote(server: Server, presented: str) -> int:
     """Vote on a connection of its own, so that any worker may get it."""
     headers = {"Authorization": f"Bearer {presented}", "Connection": "close"}
-    began = time.monotonic()
-    response = requests.post(server.url + URL, json=BALLOT, headers=headers, timeout=10)
-    assert time.monotonic() - began < AT_ONCE
+    with stopwatch() as watch:
+        response = requests.post(server.url + URL, json=BALLOT, headers=headers, timeout=60)
+        assert watch.seconds < AT_ONCE
     return response.status_code
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from uuid import uuid4
@@ -18,6 +17,7 @@ from likes_api.http.rate_limits.mongodb_storage import MongoDBWindows
 from likes_api.http.rate_limits.windows import Window
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.documents import Database
+from tests.support.clock import eventually
 from tests.support.metrics import Exposition
 from tests.support.settings import settings
 from tests.support.simple_likes import Visitor
@@ -172,5 +172,4 @@ def test_limits_count_again_when_the_storage_is_back(limited: Limited, monkeypat
         redis.process.send_signal(19)
         assert statuses(ada, "a", 5) == [200] * 5
         redis.process.send_signal(18)
-        time.sleep(0.3)
-        assert 429 in statuses(ada, "a", 3)
+        eventually(lambda: 429 in statuses(ada, "a", 3))

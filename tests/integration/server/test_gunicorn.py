@@ -9,6 +9,8 @@ import pytest
 from harness.raw_http import Answer, connect, exchange, read_answer
 from harness.server import running_server, started_server
 from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.server.client_socket import REQUEST_SECONDS
+from tests.support.clock import WAIT_SECONDS, stopwatch
 from tests.support.gunicorn import BALLOT, GET, POST, environment, session
 
 
@@ -128,10 +130,11 @@ def test_others_are_served_when_slow_clients_hold_many_connections(server: str) 
         # Some that have been answered and do not go.
         for _ in range(20):
             held.enter_context(connect(server)).sendall(b"hello\r\n\r\n")
-        began = time.monotonic()
-        for _ in range(10):
-            assert exchange(server, GET + b"Connection: close\r\n\r\n").status == 200
-        assert time.monotonic() - began < 2
+        # Before any of those connections is closed because its time is over.
+        with stopwatch() as watch:
+            for _ in range(10):
+                assert exchange(server, GET + b"Connection: close\r\n\r\n").status == 200
+            assert watch.seconds < REQUEST_SECONDS / 2
 
 
 @pytest.mark.parametrize("answered", [0, 1])
@@ -142,7 +145,7 @@ def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str, ans
             assert read_answer(connection).status == 200
         connection.settimeout(1)
         began = time.monotonic()
-        while time.monotonic() - began < 15:
+        while time.monotonic() - began < WAIT_SECONDS:
             try:
                 connection.sendall(b"G")
                 if connection.recv(1) == b"":
@@ -151,7 +154,7 @@ def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str, ans
                 continue
             except ConnectionError:
                 break
-        assert 8 < time.monotonic() - began < 14
+        assert 8 < time.monotonic() - began < WAIT_SECONDS
 
 
 def test_a_connection_is_closed_when_it_has_been_idle_for_long(mongod: EmbeddedMongod) -> None:
@@ -163,7 +166,7 @@ def test_a_connection_is_closed_when_it_has_been_idle_for_long(mongod: EmbeddedM
             began = time.monotonic()
             time.sleep(1)
         assert connection.recv(1) == b""
-        assert 1.8 < time.monotonic() - began < 4
+        assert time.monotonic() - began > 1.8
 
 
 def test_answers_close_their_connections_when_hardly_more_may_come(mongod: EmbeddedMongod) -> None:

@@ -14,7 +14,7 @@ from tests.support.gunicorn import SECRET, environment, session
 def refused_start(**variables: str) -> str:
     """Return what gunicorn says when it refuses its settings, which it must at once and with exit code 1."""
     run = subprocess.run(
-        COMMAND, cwd=ROOT, env=server_environment(variables), capture_output=True, text=True, timeout=10, check=False
+        COMMAND, cwd=ROOT, env=server_environment(variables), capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode == 1, run.stderr
     assert "Booting worker" not in run.stdout + run.stderr
@@ -64,7 +64,7 @@ def test_gunicorn_serves_by_secrets_from_files_and_says_how_many_it_read(
             f"{server.url}/api/likes",
             json={"targetId": "q_0", "targetType": "question"},
             headers={"Cookie": f"next-auth.session-token={session()}"},
-            timeout=10,
+            timeout=60,
         )
         said = Path(server.log).read_text()
     assert answer.status_code == 404  # the session is valid; 401 without its secret

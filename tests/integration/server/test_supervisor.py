@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ import pytest
 import likes_api
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.server.supervisor import serve
+from tests.support.clock import WAIT_SECONDS, eventually
 
 SOURCE = Path(likes_api.__file__).parents[1]
 SUPERVISOR = """\
@@ -39,6 +40,7 @@ uri = os.environ["MONGODB_URI"]
 client = MongoClient(uri, serverSelectionTimeoutMS=5000)
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
+        open("slow", "w").close()
         time.sleep(1)
     client.test.requests.insert_one({})
     requests = client.test.requests.count_documents({})
@@ -68,7 +70,7 @@ class Service:
     @contextmanager
     def sent(self, path: str) -> Iterator[socket.socket]:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(15)
+            connection.settimeout(60)
             connection.connect(str(self.directory / "http.sock"))
             connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
             yield connection
@@ -103,13 +105,6 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     service = Service(tmp_path)
@@ -138,11 +133,11 @@ def test_sigterm_stops_both_when_the_request_in_hand_is_answered(service: Servic
     everyone = service.everyone()
     before = service.get()["requests"]
     with service.sent("/slow") as request:
-        time.sleep(0.3)
+        eventually((service.directory / "slow").exists)
         service.process.send_signal(signal.SIGTERM)
         # It writes after the signal: mongod must still be there.
         assert answer(request)["requests"] == before + 1
-    assert service.process.wait(10) == 0
+    assert service.process.wait(WAIT_SECONDS) == 0
     assert not any(map(is_alive, everyone))
     assert "mongod died" not in (service.directory / "out").read_text()
 
@@ -150,11 +145,11 @@ def test_sigterm_stops_both_when_the_request_in_hand_is_answered(service: Servic
 def test_ctrl_c_leaves_nobody_when_it_is_pressed_twice(service: Service) -> None:
     everyone = service.everyone()
     with service.sent("/slow"):
-        time.sleep(0.3)
+        eventually((service.directory / "slow").exists)
         service.process.send_signal(signal.SIGINT)
         time.sleep(0.1)
         service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(10) == 0
+        assert service.process.wait(WAIT_SECONDS) == 0
     assert not any(map(is_alive, everyone))
 
 
@@ -186,7 +181,7 @@ def test_serve_gives_up_when_mongod_dies_too_often(service: Service) -> None:
         dead.add(mongod)
         os.kill(mongod, signal.SIGKILL)
         eventually(lambda: service.process.poll() is not None or service.mongod() not in dead)
-    assert service.process.wait(10) == 1
+    assert service.process.wait(WAIT_SECONDS) == 1
     assert not is_alive(master)
     assert "died too often" in (service.directory / "out").read_text()
 
@@ -194,7 +189,7 @@ def test_serve_gives_up_when_mongod_dies_too_often(service: Service) -> None:
 def test_nobody_is_left_when_the_supervisor_is_killed(service: Service) -> None:
     everyone = service.everyone()
     service.process.kill()
-    eventually(lambda: not any(map(is_alive, everyone)), seconds=5)
+    eventually(lambda: not any(map(is_alive, everyone)))
 
 
 def test_workers_and_mongod_end_when_gunicorns_master_is_killed(service: Service) -> None:

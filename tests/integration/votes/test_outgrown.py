@@ -19,7 +19,7 @@ from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFi
 from likes_api.votes import Tally, Target, TargetKind, Vote
 from tests.support.moved import move
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @contextmanager

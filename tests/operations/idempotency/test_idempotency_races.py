@@ -19,10 +19,13 @@ from harness.documents import all_faults
 from harness.server import started_server
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod
-from likes_api.mongodb.client import deadline
+from likes_api.mongodb import timeouts
+from likes_api.mongodb.client import deadline, seconds_left
 from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.mongodb.instrumented import instrumented
+from likes_api.repository import idempotency_keys
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
+from tests.support.clock import WAIT_SECONDS, eventually
 from tests.support.idempotency import KEY, UUID, voters
 from tests.support.qa_votes import BALLOT, URL, post, session_of
 from tests.support.settings import NEXTAUTH_SECRET, settings
@@ -68,8 +71,11 @@ def test_vote_counts_once_when_eight_send_the_same_request_at_once(app: Flask, d
 
 
 def test_every_vote_counts_once_when_many_with_keys_and_without_collide_on_one_target(
-    app: Flask, database: Database
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Who collides tries again for as long as the request has time; the machine decides how often that takes.
+    monkeypatch.setattr(timeouts, "REQUEST_DATABASE_SECONDS", WAIT_SECONDS)
+
     def send(number: int) -> int:
         headers = {KEY: uuid4().hex} if number % 2 else None
         return post(app, user=f"user-{number}", headers=headers).status_code
@@ -93,22 +99,22 @@ def test_neither_vote_nor_record_is_there_when_it_fails_between_them(app: Flask,
     assert database["likes_idempotency"].count_documents({}) == 0
 
 
-@pytest.mark.parametrize("seconds", [2.5, 0.5])
-def test_target_is_free_at_once_when_a_keyed_vote_ran_out_of_time(
-    app: Flask, database: Database, seconds: float
+def test_target_is_free_when_a_keyed_vote_ran_out_of_time(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The transaction is ended while there is time left; the server would hold the target for a minute otherwise."""
 
     def vote_too_slowly(session: Session) -> dict[str, Any]:
         instrumented(database)["questions"].update_one({"_id": "q_123"}, {"$inc": {"upvotes": 1}}, session=session)
-        time.sleep(0.9 * seconds)
+        while seconds_left() > 0:
+            time.sleep(0.01)
         return {"late": True}
 
-    with deadline(seconds), pytest.raises(PyMongoError):
+    monkeypatch.setattr(idempotency_keys, "ENDING_SHARE", 0.9)
+    with deadline(WAIT_SECONDS), pytest.raises(PyMongoError):
         IdempotencyRepository(database).once(RequestKey(b"key", b"fingerprint"), vote_too_slowly)
-    began = time.monotonic()
+    # Within the time of one request, while the transaction would be open for a minute.
     assert post(app).get_json()["upvotes"] == 1
-    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize("lost", ["commitTransaction", "findAndModify", "insert"])
@@ -119,11 +125,14 @@ def test_repetition_is_safe_when_the_answer_of_the_database_was_lost(
     app = create_app(settings(), database)
     with losing_answers(monkeypatch, lost):
         assert post(app, headers={KEY: UUID}).status_code in {409, 500}
-    end = time.monotonic() + 5
-    while (response := post(app, headers={KEY: UUID})).status_code != 200:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    assert response.get_json() == {"action": "liked", "upvotes": 1, "downvotes": 0, "liked": True, "downvoted": False}
+    eventually(lambda: post(app, headers={KEY: UUID}).status_code == 200)
+    assert post(app, headers={KEY: UUID}).get_json() == {
+        "action": "liked",
+        "upvotes": 1,
+        "downvotes": 0,
+        "liked": True,
+        "downvoted": False,
+    }
     assert voters(database) == ["ada"]
 
 
@@ -180,7 +189,7 @@ def test_acknowledged_votes_stand_once_when_workers_are_killed_and_every_request
 def toggle_until(end: threading.Event, url: str, user: str) -> int:
     """Toggle there and back, sending each toggle with its key until it is answered; tell how many they were."""
     toggles = 0
-    while not end.is_set():
+    while not toggles or not end.is_set():
         for expected in ("liked", "unliked"):
             assert send_until_answered(url, user)["action"] == expected
             toggles += 1
@@ -190,10 +199,10 @@ def toggle_until(end: threading.Event, url: str, user: str) -> int:
 def send_until_answered(url: str, user: str) -> dict[str, Any]:
     headers = {"Cookie": session_of(user), KEY: uuid4().hex}
     body = BALLOT | {"targetId": f"q_{user.removeprefix('user-')}"}
-    end = time.monotonic() + 30
+    end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
         try:
-            response = requests.post(url + URL, json=body, headers=headers, timeout=5)
+            response = requests.post(url + URL, json=body, headers=headers, timeout=60)
         except requests.RequestException:
             continue
         if response.status_code == 200:
@@ -201,7 +210,7 @@ def send_until_answered(url: str, user: str) -> dict[str, Any]:
             return answer
         assert response.status_code in {409, 500}
         time.sleep(0.1)
-    raise AssertionError("no answer within 30 s")
+    raise AssertionError("no answer")
 
 
 def kill_workers(master: int, times: int) -> None:

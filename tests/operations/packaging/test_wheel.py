@@ -40,8 +40,8 @@ def test_demo_is_served_by_the_wheel_when_the_current_directory_has_modules_of_o
     with running_demo(tmp_path / "var", command=installed / "likes-api", current_directory=tmp_path) as curls:
         assert [answer["action"] for answer in answers(curls)] == ["liked", "downvoted", "liked"]
         base = curls[0].split()[3].removesuffix("/api/likes")
-        page = requests.get(base, timeout=5)
-        script = requests.get(f"{base}/widget/like-button.js", timeout=5)
+        page = requests.get(base, timeout=60)
+        script = requests.get(f"{base}/widget/like-button.js", timeout=60)
     assert (page.status_code, script.status_code) == (200, 200)
     assert "<like-button" in page.text
     assert "customElements" in script.text
