@@ -44,16 +44,13 @@ class GroupCommit(Generic[C, R]):
     :param together: makes several, and returns their results in order. What it raises, it raises for all of them, so
         it must not raise for what is wrong with one.
     :param most: the largest batch.
-    :param lanes: how many calls or batches may be under way at once.
     """
 
-    def __init__(
-        self, alone: Callable[[C], R], together: Callable[[Sequence[C]], Sequence[R]], *, most: int, lanes: int = 1
-    ) -> None:
+    def __init__(self, alone: Callable[[C], R], together: Callable[[Sequence[C]], Sequence[R]], *, most: int) -> None:
         self._alone = alone
         self._together = together
         self._most = most
-        self._free = lanes
+        self._is_free = True
         self._lock = Lock()
         self._gathered: list[_Ticket[C, R]] = []
 
@@ -64,8 +61,8 @@ class GroupCommit(Generic[C, R]):
         """
         with self._lock:
             ticket: _Ticket[C, R] | None = None
-            if self._free:
-                self._free -= 1
+            if self._is_free:
+                self._is_free = False
             else:
                 ticket = _Ticket(call)
                 self._gathered.append(ticket)
@@ -109,7 +106,7 @@ class GroupCommit(Generic[C, R]):
         with self._lock:
             batch, self._gathered = self._gathered[: self._most], self._gathered[self._most :]
             if not batch:
-                self._free += 1
+                self._is_free = True
                 return
             carrier = max(batch, key=lambda each: each.end)
             carrier.batch = batch

@@ -63,16 +63,6 @@ def test_calls_go_together_in_batches_of_the_size_given_when_one_is_under_way(da
     assert sorted(number for batch in database.batches for number in batch) == list(range(8))
 
 
-def test_several_batches_are_under_way_when_there_are_lanes(database: Database) -> None:
-    group = GroupCommit(database.alone, database.together, most=4, lanes=2)
-    with ThreadPoolExecutor(3) as pool:
-        calls = [pool.submit(group.submit, number) for number in range(3)]
-        gathered(group, 1)
-        assert len(database.batches) == 2
-        database.goes_on.set()
-        assert sorted(call.result(SECONDS) for call in calls) == [0, 2, 4]
-
-
 def test_every_call_of_a_batch_fails_and_the_next_succeeds_when_the_database_fails(database: Database) -> None:
     group = GroupCommit(database.alone, database.together, most=8)
     database.failure = AutoReconnect("gone")
