@@ -1,7 +1,7 @@
 """Designs that were not taken, as short as can be, for comparison: see ``docs/decisions/0009``."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -10,16 +10,6 @@ from likes_api.mongodb.documents import Database, Document
 
 STRIPES = 64
 _TOGGLE: list[Document] = [{"$set": {"vote": {"$cond": [{"$eq": ["$vote", "up"]}, "$$REMOVE", "up"]}}}]
-
-
-class Design(Protocol):
-    """One hot target."""
-
-    def fill(self, voters: Sequence[str]) -> None:
-        """Make these its voters."""
-
-    def vote(self, voter: str) -> None:
-        """Toggle a vote, and learn the count."""
 
 
 class _DocumentPerVote:

@@ -17,7 +17,7 @@ from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.bulk_import import Bringer, MoveFailed, into_arrays
+from likes_api.repository.votes.bulk_import import BulkImport, MoveFailed, into_arrays
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, any_of, host_keys
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
@@ -54,7 +54,7 @@ class ContentRepository:
         self._database = database
         self._finder = TargetFinder(qa_id_field)
         self._overflow_at = {kind: qa_overflow_at if kind in HOST_OWNED else overflow_at for kind in TargetKind}
-        self._bringer = Bringer(database, self._finder)
+        self._bulk_import = BulkImport(database, self._finder)
         self._migration = Migration(database, self._finder)
 
     def put(self, records: Sequence[Record]) -> dict[int, str]:
@@ -72,7 +72,7 @@ class ContentRepository:
         for kind, indexes in by_kind.items():
             refused |= self._write(_collection(kind), {index: records[index] for index in indexes})
             voted = [index for index in indexes if index not in refused and _voters(records[index])]
-            refused |= self._bring(records, voted) if voted else {}
+            refused |= self._import_votes(records, voted) if voted else {}
         return refused
 
     def _write(self, collection: str, records: Mapping[int, Record]) -> dict[int, str]:
@@ -97,7 +97,7 @@ class ContentRepository:
             self._migration.discard_sets_of(collection, [each["_id"] for each in done["upserted"]])
         return refused
 
-    def _bring(self, records: Sequence[Record], indexes: list[int]) -> dict[int, str]:
+    def _import_votes(self, records: Sequence[Record], indexes: list[int]) -> dict[int, str]:
         """Bring the votes of those whose document did not take them, because they are too many or moved."""
         kind = TargetKind(records[indexes[0]].kind)
         field_ = self._finder.id_field(kind)
@@ -115,7 +115,7 @@ class ContentRepository:
             record = records[index]
             if elsewhere.intersection(self._finder.keys(kind, record.id)) or self._is_large(record):
                 try:
-                    self._bringer.bring(Target(kind, record.id), _votes(record))
+                    self._bulk_import.add(Target(kind, record.id), _votes(record))
                 except (MoveFailed, TargetNotFound) as error:
                     refused[index] = str(error)
         return refused

@@ -84,7 +84,7 @@ def test_every_command_passes_the_circuit_breaker_when_the_whole_service_is_used
             assert not compaction.is_crowded(id_, 64)
             moved = compaction.find(id_)
             assert moved is not None
-            compaction.show(id_, moved)
+            compaction.publish(id_, moved)
             compaction.compact(id_, moved)
         abort_abandoned_transactions(client)
         assert not [fault for faults in Verifier(ours).check() for fault in faults]

@@ -59,12 +59,12 @@ def main(uri: str, name: str, number: int, when: str, work: str) -> None:
         if work == "move":
             Migration(database, TargetFinder()).move(QUESTION)
         else:
-            settlement = Compaction(database)
-            for id_ in settlement.uncompacted():
-                moved = settlement.find(id_)
+            compaction = Compaction(database)
+            for id_ in compaction.uncompacted():
+                moved = compaction.find(id_)
                 assert moved is not None
-                settlement.show(id_, moved)
-                settlement.compact(id_, moved)
+                compaction.publish(id_, moved)
+                compaction.compact(id_, moved)
         assassin.wait()
 
 

@@ -22,20 +22,20 @@ from likes_api.votes import Change, Vote
 
 Expression = dict[str, Any]
 
-# The field that tells of a target's votes being moved, or having been moved, out of its document.
+# The field of a target's document that says that its votes are being moved, or have been moved, out of it.
 OVERFLOW = "likesOverflow"
 # Of that field, what an answer depends on. Not `touched`, which holds voters.
 STATE_FIELDS: Expression = {f"{OVERFLOW}.{name}": 1 for name in ("id", "form", "up", "down")}
 
 
 class Form(StrEnum):
-    """How far a target's votes have gone from the arrays of its document to documents of their own.
+    """The progress of a target's migration from the arrays of its document to a document for each vote.
 
     A document without the field ``likesOverflow`` has them in its arrays. See ``docs/decisions/0009``.
     """
 
     COPYING = "copying"
-    SEALED = "sealed"
+    LOCKED = "sealed"  # the word that is stored, and was the name of this state earlier
     MOVED = "moved"
 
 
@@ -58,7 +58,7 @@ def spellings(voter: str) -> list[str | ObjectId]:
 
 
 def state_of(document: Mapping[str, Any]) -> tuple[Form, ObjectId] | None:
-    """Return the form and the set of a document whose votes are on the move or moved; ``None`` for any other.
+    """Return the form and the set of a document whose votes are being moved or have been; ``None`` for any other.
 
     Whatever else a host wrote into ``likesOverflow`` says nothing.
     """
@@ -131,12 +131,12 @@ def failing_on_insert(update: Expression | list[Expression]) -> Expression | lis
 def cast(voter: str, change: Change) -> tuple[Expression, list[Expression]]:
     """Return the filter of documents that a change would change, and the update that does it, whatever stands there.
 
-    A frozen document matches too, and is left as it is: its arrays do not count any more, or will not in a moment.
+    A document that is locked or moved matches too, and is left as it is: its arrays do not count any more, or soon.
     While they are being copied, the voter is noted. Both are done by the update itself, so no vote can slip in between
     a look at the form and the vote.
     """
     form, field = f"${OVERFLOW}.form", f"${OVERFLOW}"
-    frozen = {"$and": [{"$in": [form, [Form.SEALED.value, Form.MOVED.value]]}, _is_set()]}
+    frozen = {"$and": [{"$in": [form, [Form.LOCKED.value, Form.MOVED.value]]}, _is_set()]}
     copying = {"$and": [{"$eq": [form, Form.COPYING.value]}, _is_set(), {"$isArray": f"{field}.touched"}]}
     noted = {"touched": {"$concatArrays": [f"{field}.touched", {"$literal": [voter]}]}}
     stage = {name: {"$cond": [frozen, f"${name}", value]} for name, value in _moved(voter, change).items()}
@@ -145,7 +145,7 @@ def cast(voter: str, change: Change) -> tuple[Expression, list[Expression]]:
 
 
 def _changed_by(voter: str, change: Change) -> Expression:
-    """Match what a change may change; what this leaves out, it leaves as it is."""
+    """Return the filter of documents that a change may change; it leaves all others as they are."""
     if change.toggles:
         return {}
     if change.vote is not None:
@@ -153,7 +153,7 @@ def _changed_by(voter: str, change: Change) -> Expression:
     voted: list[Expression] = [
         {half.array: _held(voter)} for vote, half in HALVES.items() if change.only in (None, vote)
     ]
-    return {"$or": [*voted, {f"{OVERFLOW}.form": {"$in": [Form.SEALED.value, Form.MOVED.value]}}]}
+    return {"$or": [*voted, {f"{OVERFLOW}.form": {"$in": [Form.LOCKED.value, Form.MOVED.value]}}]}
 
 
 def _moved(voter: str, change: Change) -> Expression:
@@ -172,7 +172,7 @@ def _moved(voter: str, change: Change) -> Expression:
 
 
 def _by_held(voter: str, values: Mapping[Vote | None, Expression]) -> Expression:
-    """Choose by the vote that the voter holds; who stands in both arrays, by a fault, holds the like."""
+    """Return the expression that chooses by the own vote; a voter in both arrays, by a fault, holds the like."""
     chosen = values[None]
     for vote in (Vote.DOWN, Vote.UP):
         if values[vote] != chosen or vote is Vote.UP:
@@ -184,7 +184,7 @@ def _by_held(voter: str, values: Mapping[Vote | None, Expression]) -> Expression
 
 
 def tally_fields(voter: str | None) -> Expression:
-    """Project a document to its counts and the voter's own vote; the arrays stay on the server."""
+    """Return the projection to the counts and the voter's own vote; the arrays stay on the server."""
     fields: Expression = {half.counter: count(half) for half in HALVES.values()}
     return fields | {
         "liked": {"$literal": False} if voter is None else _holds(HALVES[Vote.UP], voter),
@@ -195,7 +195,7 @@ def tally_fields(voter: str | None) -> Expression:
 
 
 def projected(document: Mapping[str, Any], voter: str) -> Expression:
-    """Work out here what :func:`tally_fields` works out on the server, of a whole document."""
+    """Return from a whole document what the projection of :func:`tally_fields` returns."""
     arrays = {
         vote: array if isinstance(array := document.get(half.array), list) else [] for vote, half in HALVES.items()
     }
@@ -211,7 +211,7 @@ def projected(document: Mapping[str, Any], voter: str) -> Expression:
 
 
 def stretch(own: str, offset: int, limit: int) -> Expression:
-    """Cut a stretch out of the likers: ``own`` first if among them, then the others, oldest like first."""
+    """Return the expression of a range of the likers: ``own`` first if among them, then the others, oldest first."""
     voters, literal = vote_fields.voters(HALVES[Vote.UP].array), {"$literal": own}
     others = {"$filter": {"input": voters, "cond": {"$ne": ["$$this", literal]}}}
     in_order = {"$concatArrays": [{"$cond": [{"$in": [literal, voters]}, [literal], []]}, others]}

@@ -42,7 +42,7 @@ class _Attempt(NamedTuple):
     request_id: str | None
 
 
-class _Sealed(NamedTuple):
+class _Locked(NamedTuple):
     """The target's votes wait for a migration to end."""
 
     id: ObjectId
@@ -51,7 +51,7 @@ class _Sealed(NamedTuple):
 class ArrayVotes:
     """Cast and count votes in the arrays of targets' documents.
 
-    :param maintenance: hears how many voters a document holds.
+    :param maintenance: is notified of the number of voters that a document holds.
     """
 
     def __init__(self, database: Database, finder: TargetFinder, maintenance: Maintenance | None) -> None:
@@ -135,7 +135,7 @@ class ArrayVotes:
     # -- By guess, in batches
 
     def _attempts(self, target: Target, voter: str, change: Change) -> Iterable[_Attempt]:
-        """Return the updates that may be what a change comes to, the likeliest first."""
+        """Return the updates to try for a change, the likeliest first."""
         request_id = current_request_id()
         steps: list[tuple[Vote | None, Step]] = []
         if change.vote is not None:
@@ -157,7 +157,7 @@ class ArrayVotes:
         """
         if attempt.own is not attempt.change.vote or not attempt.change.toggles:
             outcome = self._decide_once(attempt.target, attempt.voter, attempt.change, None)
-            return None if isinstance(outcome, _Sealed) else outcome
+            return None if isinstance(outcome, _Locked) else outcome
         condition, update = attempt.step
         # Expressions in the projection cost the server a twentieth of a vote, so the counters come as they are.
         found = self._find_and_update(attempt.target, condition, update, {half.counter: 1 for half in HALVES.values()})
@@ -166,8 +166,8 @@ class ArrayVotes:
     def _try_all(self, kind: TargetKind, attempts: Sequence[_Attempt]) -> list[Cast | Moved | None]:
         """Try several updates, and read the counts that they leave: two round trips. ``None`` for each that missed.
 
-        What else is wrong with one, such as a document that is full, looks like a miss too; the deciding update then
-        says so to that vote alone.
+        Another failure, such as of a document that is full, counts as a miss too; the deciding update then raises it
+        for that vote alone.
         """
         updates = [
             UpdateOne(
@@ -204,7 +204,7 @@ class ArrayVotes:
             return {keys[each[field]]: each for each in found}
 
     def _counted(self, attempt: _Attempt, found: Document | None) -> Cast:
-        """Return what the attempt did, with the counters as they stand in the document."""
+        """Return the result of an attempt, with the counters as they stand in the document."""
         upvotes, downvotes = (array_fields.whole((found or {}).get(half.counter)) for half in HALVES.values())
         if found is None or upvotes is None or downvotes is None or array_fields.state_of(found):
             # Between the update and the read a host has deleted or overwritten the document, or its votes move.
@@ -217,14 +217,14 @@ class ArrayVotes:
 
     def _decide(self, target: Target, voter: str, change: Change, session: Session | None) -> Cast | Moved:
         """Change a vote whatever stands in the document; wait while its votes are about to move."""
-        sealed_since: dict[ObjectId, float] = {}
-        while isinstance(outcome := self._decide_once(target, voter, change, session), _Sealed):
-            self._wait(target, outcome.id, sealed_since)
+        locked_since: dict[ObjectId, float] = {}
+        while isinstance(outcome := self._decide_once(target, voter, change, session), _Locked):
+            self._wait(target, outcome.id, locked_since)
         return outcome
 
     def _decide_once(
         self, target: Target, voter: str, change: Change, session: Session | None
-    ) -> Cast | Moved | _Sealed:
+    ) -> Cast | Moved | _Locked:
         """Change a vote by an update that works out on the server what the change comes to."""
         condition, update = array_fields.cast(voter, change)
         found = self._find_and_update(target, condition, update, array_fields.tally_fields(voter), session)
@@ -238,8 +238,8 @@ class ArrayVotes:
             # keeps that to answer with, and leaves out the projection (MongoDB 6.0.5).
             found |= array_fields.projected(found, voter)
         state = array_fields.state_of(found)
-        if state is not None and state[0] is Form.SEALED:
-            return _Sealed(state[1])
+        if state is not None and state[0] is Form.LOCKED:
+            return _Locked(state[1])
         if moved := _moved(found):
             return moved
         if self._maintenance is not None:
@@ -248,14 +248,14 @@ class ArrayVotes:
         return Cast(tally.own, changed=True, tally=tally)
 
     def _wait(self, target: Target, id_: ObjectId, since: dict[ObjectId, float]) -> None:
-        """Wait a little for a sealed target; break a seal that lasts, and the migration with it."""
+        """Wait a moment for a locked target; remove a lock that lasts, and so abandon the migration."""
         now = time.monotonic()
         if now - since.setdefault(id_, now) < timeouts.LOCKED_SECONDS:
             time.sleep(timeouts.LOCKED_POLL_SECONDS)
             return
-        seal = {f"{OVERFLOW}.id": id_, f"{OVERFLOW}.form": Form.SEALED.value}
+        lock = {f"{OVERFLOW}.id": id_, f"{OVERFLOW}.form": Form.LOCKED.value}
         self._collection(target.kind).update_one(
-            self._finder.filter(target) | seal, {"$unset": {OVERFLOW: ""}}, collation=SIMPLE
+            self._finder.filter(target) | lock, {"$unset": {OVERFLOW: ""}}, collation=SIMPLE
         )
 
     def _find_and_update(

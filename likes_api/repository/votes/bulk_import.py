@@ -1,6 +1,6 @@
-"""Bring votes along: into a target's document, or past it where there are more than it should hold.
+"""Import a target's votes: into its document, or into vote documents where there are more than it should hold.
 
-A million in one line, if need be.
+One line of an import may hold a million voters.
 """
 
 import time
@@ -36,15 +36,15 @@ class MoveFailed(Exception):
 def into_arrays(voters: Mapping[Vote, Sequence[str]]) -> list[Document]:
     """Make the stages that add the votes of those who have none yet, in order, to the arrays of a target's document.
 
-    Done again, they change nothing. A target that is moved, or being moved, stays as it is. Each voter is named once,
-    so that a document's worth of them fits into a command; and looked up in a set, or 250,000 of them brought again
-    would take the server hours (``$in`` goes through an array from its start).
+    Applied again, they change nothing. A target that is moved, or being moved, stays as it is. Each voter is named
+    once, so that as many as a document holds fit into a command; and is looked up in a set: with ``$in``, which scans
+    the array from its start, importing 250,000 voters again would take the server hours.
     """
     arrays = {name: {"$ifNull": [f"${name}", []]} for _, name, _ in HALVES}
     if not any(voters.values()):
         counters = {counter: {"$ifNull": [f"${counter}", {"$size": array(name)}]} for _, name, counter in HALVES}
         return [_where_in_arrays(arrays | counters)]
-    # Its result is in the order of its first operand. Several thousand voters were tried, on MongoDB 6.0.5.
+    # The result keeps the order of its first operand: tried with several thousand voters on MongoDB 6.0.5.
     present = {"$setUnion": list(arrays.values())}
     extended = {
         name: {"$concatArrays": [arrays[name], {"$setDifference": [{"$literal": list(voters.get(vote, ()))}, present]}]}
@@ -59,8 +59,8 @@ def into_arrays(voters: Mapping[Vote, Sequence[str]]) -> list[Document]:
     return [_where_in_arrays(stage) for stage in (surplus, extended, totals)]
 
 
-class Bringer:
-    """Add votes to moved targets, moving them first where they are not."""
+class BulkImport:
+    """Add votes to the vote documents of targets, after the migration of those that are not moved yet."""
 
     def __init__(self, database: Database, finder: TargetFinder) -> None:
         self._database = database
@@ -69,10 +69,10 @@ class Bringer:
         self._migration = Migration(database, finder)
         self._compaction = Compaction(database)
 
-    def bring(self, target: Target, voters: Mapping[Vote, Sequence[str]]) -> None:
+    def add(self, target: Target, voters: Mapping[Vote, Sequence[str]]) -> None:
         """Add the votes of those who have none yet, in order; whoever voted here already keeps that vote.
 
-        The count is exact after each chunk, and doing it all again changes nothing: so it may be cut off and repeated.
+        The count is exact after each chunk, and a repetition changes nothing, so an import may be cut off and repeated.
 
         :raises MoveFailed: the target could not be moved, or this MongoDB has no transactions.
         """
@@ -114,7 +114,7 @@ class Bringer:
             each["_id"]["v"]: each for each in self._votes.find({"_id": {"$in": ids}}, {"vote": 1}, session=session)
         }
         fresh = [each for voter, each in chunk.items() if voter not in held]
-        # Who has taken back a vote that is not compacted yet has a document without one.
+        # The document of a voter whose take-back is not compacted yet has no vote.
         without = [
             UpdateOne(each | {"vote": None}, vote_document_fields.cast(Change(Vote(chunk[voter]["vote"]))))
             for voter, each in held.items()

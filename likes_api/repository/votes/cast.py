@@ -1,4 +1,4 @@
-"""What both forms of a target's votes have in common: the answer to a vote, and what counts besides votes."""
+"""Values that both forms of a target's votes share: the result of a vote, and the fields that count besides votes."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from likes_api.votes import Tally, TargetKind, Vote
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """What became of a vote.
+    """The result of a vote.
 
     :param own: the voter's vote now.
     :param changed: whether it was another before.
@@ -30,5 +30,5 @@ class Moved:
 
 
 def own_fields(kind: TargetKind) -> Document:
-    """Project what counts besides votes: an entry's boost. In a host's documents a field of that name is not ours."""
+    """Return the projection of an entry's boost; in a host's documents a field of that name is not ours."""
     return {"boost": 1} if kind is TargetKind.ENTRY else {}

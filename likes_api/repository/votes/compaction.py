@@ -1,6 +1,8 @@
-"""Bring what votes have changed into the target's document: the totals a host reads, and room for a quick count.
+"""Publish a moved target's totals in its document, where hosts read them, and compact its pending votes.
 
-Neither step changes any count (see ``vote_documents.py`` for the sum), so both may fail, be left out or be done twice.
+A vote is pending until a compaction has added its change to the document. Neither step changes any count (see
+``vote_documents.py`` for the sum), so both may fail, be left out or be done twice. The index of pending votes is the
+shorter the more often they are compacted, and a count reads it. Stored documents call a pending vote ``open``.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.vote_document_fields import OPEN_FIELDS, votes_of, without_vote
+from likes_api.repository.votes.vote_document_fields import PENDING_FIELDS, votes_of, without_vote
 
 # Votes compacted by one transaction: about 5 ms, during which another vote of one of these voters waits; one that comes
 # between its first look and its write makes it fail.
@@ -28,14 +30,14 @@ _COUNTERS = (("upvotes", "up"), ("downvotes", "down"))
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Where the document is that names a set of votes: an entry of the register."""
+    """The place of the document that names a set of votes, as the register has it."""
 
     collection: str
     key: Any
 
 
 class Compaction:
-    """Show totals, and compact open votes."""
+    """Publish totals, compact pending votes, and prune documents without a vote."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,33 +46,33 @@ class Compaction:
         self._register = collections.get(database, collections.MOVED)
 
     def uncompacted(self) -> list[ObjectId]:
-        """List the sets that have open votes, in one round trip, of an index that holds nothing else."""
+        """List the sets that have pending votes: one round trip, on an index that holds those alone."""
         rows = self._votes.aggregate([{"$match": {"open": True}}, {"$group": {"_id": "$_id.t"}}])
         return [row["_id"] for row in rows]
 
     def is_crowded(self, id_: ObjectId, crowd: int) -> bool:
-        """Tell whether a set has as many open votes."""
+        """Whether a set has at least ``crowd`` pending votes."""
         return self._votes.count_documents({"open": True, "_id.t": id_}, limit=crowd) >= crowd
 
     def find(self, id_: ObjectId) -> Moved | None:
-        """Look up a set's document."""
+        """Return where a set's document is; ``None`` where the register does not have the set."""
         found = self._register.find_one({"_id": id_})
         return None if found is None else Moved(found["collection"], found["target"])
 
-    def show(self, id_: ObjectId, moved: Moved) -> bool:
-        """Make ``upvotes`` and ``downvotes`` of the document what they are at this instant: two round trips at most.
+    def publish(self, id_: ObjectId, moved: Moved) -> bool:
+        """Write the totals of this instant into the document's ``upvotes`` and ``downvotes``: two round trips at most.
 
-        They move by what they were behind, so that what a host adds to them stays. The revision keeps an older sum from
-        overwriting a newer one.
+        The counters are moved by the difference, so what a host has added to them stays. The revision keeps an older
+        sum from overwriting a newer one.
 
         :returns: whether the document is there and names this set.
         """
         for _ in range(_ATTEMPTS):
-            state, open_ = self._read(id_, moved)
-            if state is None or all(open_[ahead] == state[ahead] for _, ahead in _COUNTERS):
+            state, pending = self._read(id_, moved)
+            if state is None or all(pending[ahead] == state[ahead] for _, ahead in _COUNTERS):
                 return state is not None
-            steps = {counter: {"$max": [0, _plus(counter, open_[up] - state[up])]} for counter, up in _COUNTERS}
-            shown = {f"{OVERFLOW}.{up}": open_[up] for _, up in _COUNTERS}
+            steps = {counter: {"$max": [0, _plus(counter, pending[up] - state[up])]} for counter, up in _COUNTERS}
+            shown = {f"{OVERFLOW}.{up}": pending[up] for _, up in _COUNTERS}
             done = collections.get(self._database, moved.collection).update_one(
                 {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": state["rev"]},
                 [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": state["rev"] + 1}}],
@@ -80,26 +82,26 @@ class Compaction:
         return True
 
     def _read(self, id_: ObjectId, moved: Moved) -> tuple[Document | None, Document]:
-        """Read the document's state, and the sums of the open votes, at one instant."""
+        """Return the document's state, and the sums of the pending votes, at one instant."""
         document = [{"$match": {"_id": moved.key, f"{OVERFLOW}.id": id_}}, {"$project": {OVERFLOW: 1}}]
         pipeline: list[Document] = [
             {"$match": {"open": True, "_id.t": id_}},
             {"$group": {"_id": None, "up": {"$sum": "$up"}, "down": {"$sum": "$down"}}},
             {"$unionWith": {"coll": collections.name_in(self._database, moved.collection), "pipeline": document}},
         ]
-        open_: Document = {"up": 0, "down": 0}
+        pending: Document = {"up": 0, "down": 0}
         state: Document | None = None
         for row in self._at_one_instant.aggregate(pipeline):
             if OVERFLOW in row:
                 state = row[OVERFLOW]
             else:
-                open_ = row
-        return state, open_
+                pending = row
+        return state, pending
 
     def compact(self, id_: ObjectId, moved: Moved, batch: int = BATCH) -> int | None:
-        """Settle some open votes in one transaction: close them, and take them out of what is shown ahead.
+        """Compact some pending votes in one transaction: they are pending no more, and the published change is final.
 
-        :returns: how many; ``None`` if others do the same, or wrote to the same documents, and nothing is changed.
+        :returns: how many; ``None``, and nothing is changed, if another process does it or wrote to the same documents.
         """
         if not self._claim(id_, moved):
             return None
@@ -111,7 +113,7 @@ class Compaction:
             ):
                 compacted = self._compact(id_, moved, batch, session)
         except OperationFailure as error:
-            # Also when the commit's outcome is unknown: either way the counts are what they were.
+            # Also when the commit's outcome is unknown: the counts are the same either way.
             if not error.has_error_label("TransientTransactionError"):
                 raise
         if not compacted:
@@ -119,9 +121,9 @@ class Compaction:
         return compacted
 
     def _claim(self, id_: ObjectId, moved: Moved) -> bool:
-        """Say that we compact, for a second at most: others would collide with us, and do work for nothing.
+        """Claim the compaction of a set for a second at most; transactions of several processes would collide.
 
-        That they may all the same does no harm, so it need not be journaled.
+        A collision does no harm, so the claim need not be journaled.
         """
         begin = {"$subtract": ["$$NOW", timeouts.milliseconds(timeouts.COMPACTION_CLAIM)]}
         lapsed = {"$expr": {"$lt": [f"${_CLAIM}", begin]}}
@@ -144,7 +146,7 @@ class Compaction:
         found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch))
         if not found:
             return 0
-        closed = {"$unset": dict.fromkeys(OPEN_FIELDS, "")}
+        closed = {"$unset": dict.fromkeys(PENDING_FIELDS, "")}
         self._votes.update_many({"_id": {"$in": [each["_id"] for each in found]}}, closed, session=session)
         # Last, so that the target's own document is held for the shortest time.
         steps = {f"{OVERFLOW}.{up}": -sum(each[up] for each in found) for _, up in _COUNTERS}
@@ -158,8 +160,8 @@ class Compaction:
             return 0
         return len(found)
 
-    def forget(self, id_: ObjectId) -> None:
-        """Delete the documents of those who have no vote any more; it costs more than the rest, and is in no hurry."""
+    def prune(self, id_: ObjectId) -> None:
+        """Delete the documents of voters who have no vote any more: the dearest step, and the least urgent."""
         self._votes.delete_many(without_vote(id_))
 
 

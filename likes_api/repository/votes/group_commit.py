@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class _Ticket(Generic[C, R]):
-    """A call that waits: to be carried, or to carry a batch that it is part of."""
+    """A call that waits: for its result, or to run a batch that it is part of."""
 
     def __init__(self, call: C) -> None:
         self.call = call
@@ -31,18 +31,18 @@ class _Ticket(Generic[C, R]):
         self.failure: BaseException | None = None
 
     def answer(self) -> R:
-        """Return or raise what came of the call."""
+        """Return or raise the result of the call."""
         if self.failure is not None:
             raise self.failure
         return self.results[0]
 
 
 class GroupCommit(Generic[C, R]):
-    """Carry calls in batches.
+    """Run calls in batches.
 
     :param alone: makes one call.
-    :param together: makes several, and returns their results in order. What it raises, it raises for all of them, so
-        it must not raise for what is wrong with one.
+    :param together: makes several, and returns their results in order. What it raises is raised for all of them, so
+        it must not raise for the fault of one.
     :param most: the largest batch.
     """
 
@@ -55,7 +55,7 @@ class GroupCommit(Generic[C, R]):
         self._gathered: list[_Ticket[C, R]] = []
 
     def submit(self, call: C) -> R:
-        """Make a call, or have it made in a batch; return or raise what came of it.
+        """Make a call, alone or in a batch; return or raise its result.
 
         :raises pymongo.errors.NetworkTimeout: the caller's deadline passed. The call may have been made.
         """
@@ -78,7 +78,7 @@ class GroupCommit(Generic[C, R]):
         return ticket.answer()
 
     def _withdraw(self, ticket: _Ticket[C, R]) -> None:
-        """Leave, unless the turn has come this moment."""
+        """Remove a waiting call, unless its turn has come this moment."""
         with self._lock:
             if ticket.batch is not None:
                 return
@@ -102,7 +102,7 @@ class GroupCommit(Generic[C, R]):
                 each.is_due.set()
 
     def _hand_over(self) -> None:
-        """Let those who have gathered go; whose deadline is the latest carries, so that it cuts nobody short."""
+        """Start the next batch, in the thread whose deadline is the latest, so that it shortens no call's time."""
         with self._lock:
             batch, self._gathered = self._gathered[: self._most], self._gathered[self._most :]
             if not batch:

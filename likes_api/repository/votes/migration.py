@@ -30,7 +30,7 @@ from likes_api.mongodb.failures import facts
 from likes_api.repository.votes import vote_document_fields
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
-from likes_api.repository.votes.vote_document_fields import NOW, OPEN_FIELDS
+from likes_api.repository.votes.vote_document_fields import NOW, PENDING_FIELDS
 from likes_api.repository.votes.vote_fields import HALVES, array, count, normalized, voters
 from likes_api.repository.votes.vote_sets import OWN, SetState, state_of
 from likes_api.votes import Target, TargetNotFound, Vote
@@ -108,7 +108,7 @@ class Migration:
         if entry is None:
             return False
         # The document shows what these have changed, so they are not to be added once more.
-        closed = {"$unset": dict.fromkeys(OPEN_FIELDS, "")}
+        closed = {"$unset": dict.fromkeys(PENDING_FIELDS, "")}
         self._votes.update_many({"open": True, "_id.t": id_}, closed)
         move = _Move(self._database, entry["collection"], entry["target"], id_)
         move.take_earlier_back()
@@ -202,7 +202,7 @@ class _Move:
                 break
             self._copy_noted(done)
             done = noted
-        if not self._step(self._own(Form.COPYING), Form.SEALED):
+        if not self._step(self._own(Form.COPYING), Form.LOCKED):
             return False
         self._copy_noted(done)
         fields: Document = {name: [] for _, name in _ARRAYS}
@@ -210,7 +210,7 @@ class _Move:
             # A surplus stays. A counter that is lower than its array is a fault, which ends here.
             fields[counter] = {"$max": [count(counter), {"$size": array(name)}]}
         ahead = {"touched": "$$REMOVE", "up": 0, "down": 0, "rev": 0}
-        if not self._step(self._own(Form.SEALED), Form.MOVED, ahead, fields):
+        if not self._step(self._own(Form.LOCKED), Form.MOVED, ahead, fields):
             return False
         # Those who were noted and have no vote.
         self._votes.delete_many(vote_document_fields.without_vote(self._id))

@@ -1,4 +1,4 @@
-"""Let threads that want the same answer at the same time have it read once."""
+"""Share one read among threads that need the same value at the same time."""
 
 from collections.abc import Callable, Hashable
 from threading import Event, Lock
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class _Round(Generic[V]):
-    """Those who wait for the next read: whoever came first reads, the others get what that one got."""
+    """The threads that wait for the next read: the first of them reads, the others get the same value."""
 
     def __init__(self) -> None:
         self.begins, self.over = Event(), Event()
@@ -18,7 +18,7 @@ class _Round(Generic[V]):
 
 
 class SingleFlight(Generic[V]):
-    """Share reads: each call gets a value whose read began after the call, so it sees what the caller wrote before.
+    """Share reads: each call returns a value whose read began after the call, so it includes the caller's own writes.
 
     While one thread reads, those who come wait, and of them one reads for all. Nobody waits when nobody reads. Where
     the one fails, each of the others reads for itself, so nobody gets another's failure or deadline.
@@ -30,7 +30,7 @@ class SingleFlight(Generic[V]):
         self._next: dict[Hashable, _Round[V]] = {}
 
     def read(self, key: Hashable, read: Callable[[], V]) -> V:
-        """Read what ``key`` names, or share in the next one's read."""
+        """Return the value of ``key``, by a read of this thread or a shared one."""
         with self._lock:
             joined = self._next.get(key)
             mine: _Round[V] = _Round()
@@ -53,7 +53,7 @@ class SingleFlight(Generic[V]):
             self._hand_over(key)
 
     def _withdraw(self, key: Hashable, mine: _Round[V]) -> bool:
-        """Give up waiting, unless our turn has come this moment."""
+        """Stop waiting, unless this thread's turn has come this moment."""
         with self._lock:
             if self._next.get(key) is not mine:
                 return False

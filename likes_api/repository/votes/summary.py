@@ -1,4 +1,4 @@
-"""A target's votes as numbers, worked out by the server, whatever types a host has put into the fields."""
+"""A target's votes as numbers, computed by the server, whatever types a host has put into the fields."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ _STATE = f"${OVERFLOW}"
 
 
 def summary() -> Document:
-    """Make the numbers that stand for a document, of a counter that is no count a word for what it is."""
+    """Return the expression of a document's numbers; a counter that is no count becomes the name of its type."""
     fields: Document = {"_id": "$_id", "both": {"$size": {"$setIntersection": [voters(name) for _, name, _ in HALVES]}}}
     for _, name, counter in HALVES:
         strings = {"$filter": {"input": array(name), "cond": {"$eq": [{"$type": "$$this"}, "string"]}}}
@@ -45,13 +45,13 @@ def summary() -> Document:
 
 
 def is_ours() -> Document:
-    """Whether ``likesOverflow`` is as this application writes it; a host may have written it back as JSON has it."""
+    """Whether ``likesOverflow`` has the types that this application writes; a host may have written it back as JSON."""
     integers = [is_integer(f"{OVERFLOW}.{each}") for each in ("up", "down", "rev")]
     begun = {"$eq": [{"$type": f"{_STATE}.since"}, "date"]}
     needed: dict[Form, list[Document]] = {
         Form.MOVED: integers,
         Form.COPYING: [begun, {"$isArray": [f"{_STATE}.touched"]}],
-        Form.SEALED: [begun],
+        Form.LOCKED: [begun],
     }
     forms = [{"$and": [{"$eq": [f"{_STATE}.form", form.value]}, *conditions]} for form, conditions in needed.items()]
     types = [{"$eq": [{"$type": _STATE}, "object"]}, {"$eq": [{"$type": f"{_STATE}.id"}, "objectId"]}]

@@ -1,4 +1,4 @@
-"""Where targets are kept: the collection of each kind, and the values by which a document is found."""
+"""The collection of each kind of target, and the values by which a document is found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ class TargetFinder:
     qa_id_field: str = "_id"
 
     def id_field(self, kind: TargetKind) -> str:
-        """Name the field that holds the id."""
+        """Return the name of the field that holds the id."""
         return self.qa_id_field if kind in HOST_OWNED else "_id"
 
     def filter(self, target: Target) -> Document:
-        """Make the filter that matches the target's document."""
+        """Return the filter that matches the target's document."""
         return any_of(self.id_field(target.kind), self.keys(target.kind, target.id))
 
     def keys(self, kind: TargetKind, id_: str) -> list[str | ObjectId]:
@@ -55,5 +55,5 @@ def host_keys(id_: str) -> list[str | ObjectId]:
 
 
 def any_of(field: str, keys: list[str | ObjectId]) -> Document:
-    """Make the filter for a document whose field holds one of the values."""
+    """Return the filter for a document whose field holds one of the values."""
     return {field: keys[0] if len(keys) == 1 else {"$in": keys}}

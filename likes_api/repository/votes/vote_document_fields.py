@@ -17,16 +17,16 @@ from likes_api.votes import Change, Vote
 
 Expression = dict[str, Any]
 
-# The order of likes: microseconds, so that several that are brought in one line keep theirs; votes that were moved out
-# of an array have their index, which is less than any of these.
+# The order of likes: microseconds, so that votes of one import line keep their order; a vote that was moved out of an
+# array has its index there, which is less than any of these.
 NOW: Expression = {"$multiply": [{"$toLong": "$$NOW"}, 1000]}
-# What a vote document carries only as long as it has something to compact.
-OPEN_FIELDS = ("open", "up", "down")
+# The fields of a pending vote, which it has until it is compacted. `open` is what the database calls it.
+PENDING_FIELDS = ("open", "up", "down")
 
 
 @cache
 def cast(change: Change) -> list[Expression]:
-    """Change the vote, and note by how much the counts change; a vote that stands already leaves all as it is."""
+    """Return the update that changes a vote and records the change of the counts, unless the vote stands already."""
     after = {held: change.after(held) for held in (None, *Vote)}
     moves = {held: after[held] is not held for held in after}
 
@@ -46,22 +46,22 @@ def cast(change: Change) -> list[Expression]:
 
 
 def key(id_: ObjectId, voter: str) -> Document:
-    """Make a vote's ``_id``. The order of the two matters to MongoDB."""
+    """Return a vote's ``_id``. The order of its two fields matters to MongoDB."""
     return {"t": id_, "v": voter}
 
 
 def without_vote(id_: ObjectId) -> Document:
-    """Make the filter for compacted documents of voters who took back their vote: they say nothing any more."""
+    """Return the filter for compacted documents of voters who took back their vote, which nothing needs."""
     return {"_id.t": id_, "vote": None, "open": None}
 
 
 def votes_of(database: Database) -> Collection:
-    """Give the collection of votes. Majority writes always, because the count is read from what the majority has."""
+    """Return the collection of votes, with majority writes always, because counts are read from majority data."""
     return collections.get(database, collections.VOTES, write_concern=WriteConcern("majority"))
 
 
 def _by_vote(values: Mapping[Vote | None, Any]) -> Any:
-    """Choose by the vote that is held; what most of them have in common goes without a question."""
+    """Return the expression that chooses by the vote that is held; the commonest value is the last branch."""
     common = max(values.values(), key=list(values.values()).count)
     chosen = common
     for held, value in values.items():

@@ -5,12 +5,12 @@ A moved target's document names a set of votes, ``likesOverflow.id``. In ``likes
     {_id: {t: <that id>, v: <voter>}, vote: "up" | "down", place: <order>, open: true, up: +1, down: 0}
 
 ``up`` and ``down`` are what this voter's votes have changed since they were last compacted, that is added into the
-target's document (``compaction.py``); ``open`` marks those that have something to compact. At every instant
+target's document (``compaction.py``); ``open`` marks the pending ones, not compacted yet. At every instant
 
-    count = the target's own counter - what it shows ahead of compacting (``likesOverflow.up``) + all open ``up``
+    count = the target's own counter - what it shows ahead of compaction (``likesOverflow.up``) + all pending ``up``
 
 so a vote is one update of one document, atomic without a transaction, in which no two voters meet; the count is one
-read of a single instant (read concern "snapshot") of an index that holds the few open documents alone. Why so, and what
+read of a single instant (read concern "snapshot") of an index that holds the few pending votes alone. Why so, and what
 else was measured: ``docs/decisions/0009``.
 """
 
@@ -43,7 +43,7 @@ _SUMS: Document = {"up": {"$sum": "$up"}, "down": {"$sum": "$down"}, "open": {"$
 class VoteDocuments:
     """Cast and count votes on moved targets.
 
-    :param maintenance: hears of targets that have votes to compact.
+    :param maintenance: is notified of targets that have votes to compact.
     """
 
     def __init__(self, database: Database, finder: TargetFinder, maintenance: Maintenance | None = None) -> None:

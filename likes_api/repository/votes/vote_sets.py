@@ -1,4 +1,4 @@
-"""Whose a set of votes in ``likes_votes`` is: the register, and what the target's document says.
+"""The owner of a set of votes in ``likes_votes``, by the register and the target's document.
 
 A document may stop naming its set: a host writes it back without the field ``likesOverflow``, or deletes it and makes
 another under the same id. The votes of a document that is there are never deleted on a guess.
@@ -18,7 +18,7 @@ OWN = frozenset(COLLECTIONS[kind] for kind in COLLECTIONS if kind not in HOST_OW
 
 
 class SetState(StrEnum):
-    """What became of a set of votes."""
+    """The state of a set of votes."""
 
     NAMED = "its target's document names it"
     UNNAMED = "its target counts more votes than it holds, and does not name the set"
@@ -28,7 +28,7 @@ class SetState(StrEnum):
 
 
 def state_of(database: Database, entry: Document) -> SetState:
-    """Look at the document of an entry of the register, in one round trip.
+    """Return the state of an entry of the register by its target's document, in one round trip.
 
     A document that counts votes which its arrays do not hold was written back without the field. One that counts what
     it holds is a new one; but a host may have set its counters itself, so in its collections that is in doubt.

@@ -95,7 +95,7 @@ def test_votes_on_a_moved_target_go_on_when_its_collection_was_renamed(shared: D
     for id_ in compaction.uncompacted():
         moved = compaction.find(id_)
         assert moved is not None
-        assert compaction.show(id_, moved)
+        assert compaction.publish(id_, moved)
     assert (shared["likes_entries"].find_one({"_id": "full"}) or {})["upvotes"] == 2
 
 

@@ -162,14 +162,14 @@ def test_totals_of_the_others_are_published_when_one_set_fails(
     for name in ("a", "b", "c"):
         move(database, entry(name))
     broken = (database["likes_entries"].find_one({"_id": "b"}) or {})[OVERFLOW]["id"]
-    show = Compaction.show
+    publish = Compaction.publish
 
     def fails_for_one(self: Compaction, id_: ObjectId, moved: Moved) -> bool:
         if id_ == broken:
             raise KeyError("rev")
-        return show(self, id_, moved)
+        return publish(self, id_, moved)
 
-    monkeypatch.setattr(Compaction, "show", fails_for_one)
+    monkeypatch.setattr(Compaction, "publish", fails_for_one)
     votes = VoteRepository(database, maintenance=maintenance)
     for name in ("b", "a", "c"):
         votes.toggle(entry(name), "ada", Vote.UP)
@@ -187,7 +187,7 @@ def test_what_publishing_remembers_is_bounded_when_sets_are_many(
     work.round()
     assert 0 < len(work._known) <= 10
     assert 0 < len(work._gone) <= 10
-    monkeypatch.setattr(Compaction, "show", lambda *_: True)
+    monkeypatch.setattr(Compaction, "publish", lambda *_: True)
     monkeypatch.setattr(Compaction, "compact", lambda *_: 1)
     work.voted(ObjectId(), 1)
     work._next_sweep = 0.0

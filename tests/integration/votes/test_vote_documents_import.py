@@ -14,7 +14,7 @@ from likes_api.cli import main
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.bulk_import import Bringer
+from likes_api.repository.votes.bulk_import import BulkImport
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, Vote
@@ -95,16 +95,16 @@ def test_target_is_moved_when_several_lines_fill_its_document(command: Command, 
 def test_count_is_exact_and_import_goes_on_when_it_was_cut_off(
     command: Command, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    native, chunks = Bringer._add, []
+    native, chunks = BulkImport._add, []
 
-    def cut_off(bringer: Bringer, id_: Any, moved: Any, documents: list[Any], session: Any) -> None:
+    def cut_off(bulk_import: BulkImport, id_: Any, moved: Any, documents: list[Any], session: Any) -> None:
         chunks.append(documents)
-        native(bringer, id_, moved, documents, session)
+        native(bulk_import, id_, moved, documents, session)
         if len(chunks) == 2:
             raise AutoReconnect("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bringer, "_add", cut_off)
+        patch.setattr(BulkImport, "_add", cut_off)
         failed = command("import", post(likedBy=VOTERS))
     assert failed.exit_code == 1
     assert VoteRepository(database).tally(POST) == Tally(2_000, 0, None)

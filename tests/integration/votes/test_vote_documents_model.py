@@ -31,7 +31,7 @@ class OverflowMachine(RuleBasedStateMachine):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self.database = database
-        self.settlement = Compaction(database)
+        self.compaction = Compaction(database)
         self.processes = [VoteRepository(database), VoteRepository(database)]
 
     @initialize(start=st.sampled_from(STARTS))
@@ -99,12 +99,12 @@ class OverflowMachine(RuleBasedStateMachine):
 
     @rule()
     def compact(self) -> None:
-        for id_ in self.settlement.uncompacted():
-            moved = self.settlement.find(id_)
+        for id_ in self.compaction.uncompacted():
+            moved = self.compaction.find(id_)
             assert moved is not None
-            if self.settlement.show(id_, moved):
-                assert self.settlement.compact(id_, moved)
-                assert self.settlement.compact(id_, moved) == 0
+            if self.compaction.publish(id_, moved):
+                assert self.compaction.compact(id_, moved)
+                assert self.compaction.compact(id_, moved) == 0
 
     @rule()
     def delete_and_put_again(self) -> None:

@@ -46,10 +46,10 @@ class Maintenance:
         self._publish.stop()
         self._migrate.stop()
 
-    def voted(self, id_: ObjectId, open_votes: int) -> None:
+    def voted(self, id_: ObjectId, pending: int) -> None:
         """Note a vote on a moved target, or a look at its count."""
         self._publish.start()
-        if self._publishing.voted(id_, open_votes):
+        if self._publishing.voted(id_, pending):
             self._publish.wake()
 
     def counted(self, target: Target, voters: int) -> None:

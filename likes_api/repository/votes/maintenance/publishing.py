@@ -37,10 +37,10 @@ class Publishing:
         self._looked = 0.0
         self._next_sweep = 0.0
 
-    def voted(self, id_: ObjectId, open_votes: int) -> bool:
+    def voted(self, id_: ObjectId, pending: int) -> bool:
         """Note a vote on a moved target, or a look at its count; return whether that makes work at once."""
         self._busy = True
-        if open_votes < CROWD:
+        if pending < CROWD:
             return False
         with self._lock:
             self._crowded.add(id_)
@@ -60,7 +60,7 @@ class Publishing:
             self._next_sweep = time.monotonic() + pause
             self._tend_all(self._compaction.uncompacted())
             while self._compacted and not busy:
-                self._compaction.forget(self._compacted.pop())
+                self._compaction.prune(self._compacted.pop())
         return max(0.0, self._next_sweep - time.monotonic())
 
     def _tend_all(self, ids: list[ObjectId]) -> None:
@@ -93,7 +93,7 @@ class Publishing:
         if moved is None:
             return
         with deadline(timeouts.PUBLISH_ONE_SECONDS):
-            there = self._compaction.show(id_, moved)
+            there = self._compaction.publish(id_, moved)
         if there:
             self._compact(id_, moved)
             return
