@@ -1,1 +1,1 @@
-"""What all contracts share of HTTP: errors, limits, bodies, origins, headers, the request log, operations."""
+"""The HTTP that all contracts share: errors, limits, bodies, origins, headers, the request log, operations."""

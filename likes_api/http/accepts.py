@@ -1,16 +1,16 @@
-"""What a view states about the credentials that it accepts."""
+"""The statement of a view about the credentials that it accepts."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-# The attribute of a view that holds what it states.
+# The attribute of a view that holds its statement.
 ACCEPTED = "accepted_credentials"
 
 
 def accepts(*credentials: str) -> Callable[[V], V]:
-    """State which credentials a view accepts; none: it answers anybody and looks at no credential.
+    """Make the decorator that states which credentials a view accepts; without any, it reads none and answers anybody.
 
     The view itself tells callers apart. A test (``tests/contracts/test_route_authentication.py``) fails where a view
     states nothing, or does not do what it states.

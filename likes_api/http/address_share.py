@@ -1,4 +1,4 @@
-"""How many of the requests one address makes: nearly all, behind a proxy that is not counted as ours."""
+"""The share of requests that one address makes: nearly all, behind a proxy that is not counted as ours."""
 
 from threading import Lock
 
@@ -10,7 +10,7 @@ _PUBLISHED_EVERY = 16
 
 
 class AddressShare:
-    """Count what the most frequent address made, at least, and keep none but the hash of one.
+    """Count the least number of requests of the most frequent address, and keep nothing but its hash.
 
     The majority vote of Boyer and Moore: the candidate's requests count up, all others down; at zero the next address
     is the candidate. With a share p of all requests the count is between 2p - 1 and p of them, where p is over a half.
@@ -25,7 +25,7 @@ class AddressShare:
         self.requests = 0
 
     def note(self, address: str | None) -> None:
-        """Count a request, and tell the metrics now and then."""
+        """Count a request, and update the metrics now and then."""
         known = hash(address)  # salted: another in the next process
         with self._lock:
             if not self.of_candidate:

@@ -1,4 +1,4 @@
-"""Flask, less what every request pays for and none of ours needs: about a tenth of its time.
+"""Flask without the work for each request that no route of ours needs: about a tenth of its time.
 
 No view is asynchronous, and most requests come from a browser whose cookies, and whose lack of a CSRF cookie, were seen
 a moment ago.
@@ -31,7 +31,7 @@ class _Request(Request):
 
 
 class _Json(DefaultJSONProvider):
-    """Answers keep the documents' order; the encoder is made once."""
+    """Encode answers with their fields in order, by an encoder that is made once."""
 
     _encode = json.JSONEncoder(separators=(",", ":"), default=DefaultJSONProvider.default).encode
 
@@ -47,7 +47,7 @@ class Application(Flask):
     json_provider_class = _Json
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Look for the route by path and method; Flask reads the ``Host`` twice for that, which none of ours names."""
+        """Bind the URL map without the ``Host``, which Flask reads twice; no route of ours names a host."""
         if request is None or self.config["TRUSTED_HOSTS"] is not None:
             return super().create_url_adapter(request)
         return self.url_map.bind(
@@ -60,5 +60,5 @@ class Application(Flask):
         )
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Call it as it is; Flask looks at it each time to tell whether it is asynchronous."""
+        """Return the view as it is; Flask checks each time whether it is asynchronous."""
         return func

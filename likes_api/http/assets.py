@@ -1,4 +1,4 @@
-"""Files of ours that browsers fetch: once for good under a name that holds a hash, or afresh under a plain one."""
+"""Files that browsers fetch: under a name with a hash, to be cached for a year, or under a plain name."""
 
 import gzip
 import hashlib
@@ -29,7 +29,7 @@ class Asset:
 
     @classmethod
     def joined(cls, package: str, names: Iterable[str], mimetype: str) -> Self:
-        """Read files of ``package`` that browsers fetch as one."""
+        """Read files of ``package`` that browsers fetch as one file."""
         body = b"\n".join(files(package).joinpath(name).read_bytes() for name in names)
         return cls(body, gzip.compress(body, mtime=0), mimetype, hashlib.sha256(body).hexdigest()[:16])
 

@@ -1,6 +1,6 @@
-"""Which pages may read our answers (Fetch standard, "CORS protocol"): by origin.
+"""Allow pages of other origins to read our answers (Fetch standard, "CORS protocol").
 
-Those of listed origins may, and those of any where no cookie is looked at.
+Pages of listed origins may, and pages of any origin where no cookie is read.
 
 Whether a page may *vote* is decided elsewhere, by its ``Origin`` (:mod:`likes_api.http.origin`): a browser asks for
 permission in advance only where a request is not a simple one.
@@ -21,7 +21,7 @@ _PREFLIGHT_SECONDS = 600
 
 
 def register(app: Flask, origins: Sequence[str], any_origin: Sequence[str]) -> None:
-    """Answer preflights and mark answers, on the URLs of the contracts.
+    """Answer preflights and add the CORS headers to answers, on the URLs of the contracts.
 
     :param origins: normalised; their pages may send cookies and read everything.
     :param any_origin: URLs, with all below them, that read no cookies: a page with a token may use it anywhere.

@@ -1,8 +1,7 @@
-"""Errors as answers: each URL prefix speaks its own dialect, over one set of errors.
+"""Errors as answers: each URL prefix has its own form of error, its dialect.
 
-A contract raises :class:`Refused`. Everything else that can go wrong (an unknown URL, a wrong method, a body too large,
-a database that is away, a bug) is put into the dialect of the prefix here, so no answer is an HTML page or a stack
-trace.
+A contract raises :class:`Refused`. Every other error (an unknown URL, a wrong method, a body too large, a database that
+is unavailable, a bug) is answered in the dialect of the prefix here, so no answer is an HTML page or a stack trace.
 """
 
 import logging
@@ -31,11 +30,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the URLs under ``prefix`` say that something is wrong.
+    """The form of errors of the URLs under ``prefix``.
 
     :param body: makes the JSON body of a refusal.
     :param store_failed: the status and message when the database operation failed.
-    :param crashed: the status and message when we did.
+    :param crashed: the status and message of an unexpected exception.
     """
 
     prefix: str
@@ -44,7 +43,7 @@ class Dialect:
     crashed: tuple[int, str] = (500, "Internal server error")
 
     def render(self, refused: Refused) -> Response:
-        """Make the answer for a refusal."""
+        """Return the answer for a refusal."""
         response = jsonify(self.body(refused))
         response.status_code = refused.status
         response.headers.extend(refused.headers)
@@ -52,7 +51,7 @@ class Dialect:
 
 
 def error_body(refused: Refused) -> dict[str, Any]:
-    """Say it as ``{"error": message}``."""
+    """Return the body ``{"error": message}``."""
     return {"error": refused.message}
 
 
@@ -60,7 +59,7 @@ PLAIN = Dialect(prefix="", body=error_body)
 
 
 def register(app: Flask, dialects: Sequence[Dialect]) -> None:
-    """Answer every error of ``app`` in the dialect of the longest prefix that fits, else plainly."""
+    """Answer every error of ``app`` in the dialect of the longest prefix that matches, else as plain JSON."""
     by_length = sorted([*dialects, PLAIN], key=lambda dialect: len(dialect.prefix), reverse=True)
 
     def dialect() -> Dialect:

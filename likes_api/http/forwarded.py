@@ -1,4 +1,4 @@
-"""What a request's client saw, believed from our own proxies and from nobody else."""
+"""The client's address, scheme, host and prefix of a request, as trusted proxies forward them."""
 
 import re
 from collections.abc import Iterable
@@ -16,16 +16,16 @@ _PREFIX = "HTTP_X_FORWARDED_PREFIX"
 _FORMS = {
     _PROTO: re.compile(r"https?"),
     _HOST: re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"),
-    # Not "//host", which would lead elsewhere.
+    # Not "//host", which is another host.
     _PREFIX: re.compile(r"(/[A-Za-z0-9._~!$&'()*+;=:@-]+)+"),
 }
 
 
 def behind_proxies(app: "WSGIApplication", count: int) -> "WSGIApplication":
-    """Believe ``X-Forwarded-*`` of the last ``count`` proxies.
+    """Trust ``X-Forwarded-*`` of the last ``count`` proxies.
 
-    Each proxy adds an address to ``X-Forwarded-For``. Scheme, host and prefix are those that the proxy next to us
-    says: the last value, however many there are. What is malformed counts as absent.
+    Each proxy adds an address to ``X-Forwarded-For``. Scheme, host and prefix are those of the proxy next to us:
+    the last value, however many there are. A malformed value counts as absent.
     """
     if not count:
         return app

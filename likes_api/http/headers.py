@@ -1,4 +1,4 @@
-"""Headers that hold our own HTML pages to what we wrote: no inline script or style, nothing from elsewhere."""
+"""Headers that restrict our own HTML pages: no inline script or style, nothing from another origin."""
 
 from flask import Response
 
@@ -18,7 +18,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 def protect_page(response: Response) -> Response:
-    """Put the headers on a page. It carries one visitor's token and sessions, so nobody keeps it."""
+    """Add the headers to a page, which must not be cached: it holds one visitor's token and session."""
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"

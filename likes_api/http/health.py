@@ -1,4 +1,4 @@
-"""What an operator asks: is the process alive, can it serve, and what has it done so far."""
+"""Probes and metrics for an operator: whether the process lives, whether it can serve, and its counters."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -30,7 +30,7 @@ def create_blueprint(
     @blueprint.get("/healthz")
     @accepts()
     def health() -> dict[str, Any]:
-        """Answer while the process does; the database is not asked, or its failure would restart every worker."""
+        """Answer 200 while the process runs; it does not ask the database, whose failure would restart every worker."""
         return {"status": "ok"}
 
     @blueprint.get("/readyz")
@@ -54,7 +54,7 @@ def create_blueprint(
     @blueprint.get("/metrics")
     @accepts()
     def exposition() -> Response:
-        """Give all workers' metrics added up, to those who may see them."""
+        """Return all workers' metrics added up, to clients that may read them."""
         if not _is_in(metrics_allow, request.remote_addr):
             raise Refused(403, "Forbidden")
         return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
@@ -63,7 +63,7 @@ def create_blueprint(
 
 
 def _is_in(networks: Sequence[Network], address: str | None) -> bool:
-    """Tell whether an address is in one of the networks; the peer of a unix socket has none."""
+    """Whether an address is in one of the networks; the peer of a unix socket has none."""
     try:
         ip = ip_address(address or "")
     except ValueError:

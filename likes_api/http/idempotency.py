@@ -1,6 +1,6 @@
-"""The ``Idempotency-Key`` header: a request that is sent again, because its answer got lost, does nothing again.
+"""The ``Idempotency-Key`` header: a request that is sent again, because its answer was lost, changes nothing again.
 
-A toggle needs it most: repeated blindly it takes back what it did. A request without the header costs nothing here.
+A toggle needs it most: its repetition takes the vote back. A request without the header costs nothing here.
 
 Source: draft-ietf-httpapi-idempotency-key-header.
 """

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Request
 
-# A limit of our own (RFC 8259, section 9): where Python's lies depends on what else is on the stack, so that what could
-# be parsed might be too deep for the next one who walks through it.
+# A limit of our own (RFC 8259, section 9): Python's depends on the depth of the stack, so a body that could be parsed
+# might be too deep for the next function that recurses through it.
 MAX_DEPTH = 64
 # To the end where it is not closed: looking for another beginning would take quadratic time.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)

@@ -1,4 +1,4 @@
-"""A request's path as it was sent, so that one resource has one URL.
+"""Keep a request's path as it was sent, so that one resource has one URL.
 
 WSGI's ``PATH_INFO`` is decoded, and werkzeug drops slashes at its begin: ``/api%2Flikes`` and ``//api/likes`` would be
 ``/api/likes``, past the rules that a proxy has for that path.

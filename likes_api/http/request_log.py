@@ -22,7 +22,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:+/=-]{1,128}")
 
 
 def register(app: Flask) -> None:
-    """Give every request of ``app`` an id (``X-Request-ID``, echoed or made), a log line and its place in the metrics.
+    """Add to every request of ``app`` an id (``X-Request-ID``, echoed or made), a log line and its metrics.
 
     Register this first: what is registered before it is not in the time. And in the process that serves.
     """

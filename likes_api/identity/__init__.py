@@ -1,1 +1,1 @@
-"""Who is calling: one module per credential, and the one value they all lead to, a ``Caller``."""
+"""The caller of a request, by one module for each credential; each returns a ``Caller``."""

@@ -1,4 +1,4 @@
-"""Bearer tokens: where a request may carry one, and the person and scopes that it stands for.
+"""Bearer tokens of people: where a request may carry one, and the person and scopes of a token.
 
 Source: RFC 6750, "Bearer Token Usage", sections 2 (three ways to send one) and 3.1 (what is wrong with one).
 """
@@ -7,17 +7,16 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
 
 from likes_api.identity.authorization import bearer_tokens
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_voter_id
-from likes_api.repository.tokens import Grant
+from likes_api.repository.tokens import TokenRepository
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 
 
 class Scope(StrEnum):
-    """What a token may be used for."""
+    """A permission of a token."""
 
     PUBLIC_READ = "public:read"
     PRIVATE_READ = "private:read"
@@ -28,17 +27,10 @@ class AmbiguousCredential(Exception):
     """The request carries more than one token, be they equal or not."""
 
 
-class GrantLookup(Protocol):
-    """What tokens need of the database; ``likes_api.repository.tokens`` has it."""
-
-    def grant_of(self, token: str, now: datetime) -> Grant | None:
-        """Tell what a token stands for, or ``None`` where it is unknown, expired or revoked."""
-
-
 class BearerAuthenticator:
-    """Tell the person by the one token that a request carries."""
+    """Find the person of the one token that a request carries."""
 
-    def __init__(self, grants: GrantLookup) -> None:
+    def __init__(self, grants: TokenRepository) -> None:
         self._grants = grants
 
     def authenticate(
@@ -65,8 +57,8 @@ class BearerAuthenticator:
     def caller_of(self, token: str, now: datetime | None = None) -> Caller:
         """Return the person that a token stands for, with its scopes, in one round trip.
 
-        What cannot be a token does not reach the database. No comparing here or there tells a stranger how much of a
-        guess was right: tokens are found by their SHA-256, whose digits nobody can steer towards a stored one.
+        What cannot be a token does not reach the database. The time of the look-up does not show how much of a guess
+        was right: tokens are found by their SHA-256, whose digits nobody can choose.
 
         :raises InvalidCredential: it is malformed, unknown, expired or revoked.
         """

@@ -1,4 +1,4 @@
-"""The caller of a request, and which of the credentials that a request may carry tells who that is."""
+"""The caller of a request, and the choice of the credential that counts among those that it carries."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -43,7 +43,7 @@ class Caller:
 
 
 class Credential(StrEnum):
-    """What may tell who is calling. A route names those that it accepts."""
+    """A kind of credential. A route names those that it accepts."""
 
     SESSION = auto()
     JWT = auto()
@@ -78,7 +78,7 @@ class GuestAuthenticator(Protocol):
 
 
 class Authenticator:
-    """Pick the one credential that counts among those of a request."""
+    """Authenticate a request by the one credential that counts among those that it carries."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""CSRF tokens by Flask-WTF: what proves that a request comes from a page that we, or the visitor, asked for one.
+"""CSRF tokens by Flask-WTF, which prove that a request comes from a page of this visitor that asked for one.
 
 A token is a signed copy of a random value in a signed cookie of the visitor's own (Flask's session cookie, which holds
 nothing else), so a token that somebody else fetched is worth nothing. Why Flask-WTF's own ``Referer`` check is not
@@ -26,7 +26,7 @@ class CsrfMismatch(Exception):
 
 
 class _Signer(TimestampSigner):
-    """Verify what a machine whose clock is a little ahead has signed, too; itsdangerous refuses one second."""
+    """Verify signatures with a tolerance for clocks that are a little ahead; itsdangerous refuses one second."""
 
     def unsign(self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False) -> Any:
         value, signed = super().unsign(signed_value, return_timestamp=True)
@@ -45,16 +45,16 @@ class _CookieInterface(SecureCookieSessionInterface):
         return serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Read the cookie, where there is one; Flask would set up signatures for every request without one, too."""
+        """Read the cookie, where there is one; Flask would set up signatures for requests without one as well."""
         return super().open_session(app, request) if COOKIE in request.cookies else self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie, where there is anything to write; Flask would look up its settings for that, too."""
+        """Write the cookie, where there is anything to write; Flask would look up its settings for every request."""
         if session or session.modified or session.accessed:
             super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Keep the cookie to https where it was given over https; ``LIKES_TRUSTED_PROXIES`` tell of that, if any."""
+        """Whether the cookie is for https only: where the request came over https, as trusted proxies forward it."""
         # SameSite=None is taken together with Secure only (RFC 6265bis, section 5.7).
         return request.is_secure or app.config["SESSION_COOKIE_SAMESITE"] == "None"
 
@@ -64,7 +64,7 @@ def register(app: Flask, secrets: Sequence[str], *, cross_site: bool = False) ->
 
     :param secrets: the first one signs, all verify, so that a secret can be replaced without refusing anybody.
     :param cross_site: let pages of other sites send the cookie, each its own one (CHIPS, "Cookies Having Independent
-        Partitioned State"). Which of them may vote, ``Origin`` and the token decide as before.
+        Partitioned State"). ``Origin`` and the token decide which of them may vote, as before.
     """
     first, *fallbacks = secrets
     app.session_interface = _CookieInterface()

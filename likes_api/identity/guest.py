@@ -1,4 +1,4 @@
-"""Guests: visitors who are told apart by a keyed hash of their address and browser, and known by nothing else.
+"""Guests: visitors without an account, identified by a keyed hash of their address and browser alone.
 
 Source: the Simple Likes document (``seeds/000``), "Notes". No raw address is kept: neither as a voter nor as the key
 of a rate limit.
@@ -19,7 +19,7 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^]]+)\](:\d+)?|(?P<v4>[^:]+):\d+")
 
 
 class GuestIds:
-    """Give a visitor the id of a guest, and addresses and ids a key for counting.
+    """Make ids of guests, and keys by which the rate limits count addresses and ids.
 
     :param secret: the application's first secret. Another secret makes other guests of the same visitors.
     """
@@ -28,20 +28,20 @@ class GuestIds:
         self._secret = secret.encode()
 
     def caller(self, address: str | None, user_agent: str) -> Caller:
-        """Tell the guest behind an address and a browser."""
+        """Return the guest of an address and a browser."""
         return Caller(f"{GUEST_PREFIX}{self.digest(f'{network(address)}|{user_agent}')}", CallerKind.GUEST)
 
     def digest(self, value: str) -> str:
-        """Hash with the secret: HMAC-SHA256, in hex. Without the secret no list of addresses leads back."""
+        """Return the HMAC-SHA256 with the secret, in hex; without the secret no list of addresses can reverse it."""
         return hmac.new(self._secret, value.encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 def network(address: str | None) -> str:
-    """Tell what counts as one client: an IPv4 address, or the /64 around an IPv6 address.
+    """Return the network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 
-    An IPv4 address in IPv6 clothes (``::ffff:192.0.2.1``) is that IPv4 address. What is no address (a unix socket's,
-    or garbage that a proxy was wrongly trusted with) is ``unknown``: all of it is one client, so that nobody gains
-    by inventing more.
+    An IPv4-mapped IPv6 address (``::ffff:192.0.2.1``) is that IPv4 address. Anything that is no address (of a unix
+    socket, or from a proxy that is wrongly trusted) is ``unknown``: all of it is one client, so that inventing more
+    gains nothing.
     """
     match _parsed(address or ""):
         case IPv4Address() as v4:
@@ -55,7 +55,7 @@ def network(address: str | None) -> str:
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    """Read an address; some proxies write the port behind it."""
+    """Parse an address; some proxies write the port behind it."""
     if with_port := _WITH_PORT.fullmatch(address):
         address = with_port["v6"] or with_port["v4"]
     try:

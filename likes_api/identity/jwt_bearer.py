@@ -1,9 +1,9 @@
 """JSON Web Tokens of the host's own sign-in, as bearer tokens.
 
-Nothing in a token is believed before its signature has been verified, but for ``iss`` and ``kid``, which choose the
+Nothing in a token is trusted before its signature has been verified, but for ``iss`` and ``kid``, which choose the
 keys to try. The issuer's settings say which algorithms there are, not the token; ``jku``, ``jwk`` and ``x5c`` are not
-looked at. joserfc verifies; what it gets has been checked before, because it lets ``ValueError`` and ``TypeError``
-through for what is malformed.
+looked at. joserfc verifies; its input has been checked before, because it raises ``ValueError`` and ``TypeError`` for
+malformed tokens.
 
 Source: RFC 7519 (JWT), RFC 7515 (JWS), RFC 8725 (best current practices), RFC 9068 (``at+jwt``).
 """
@@ -67,7 +67,7 @@ class _Unverified:
 
 
 class JwtAuthenticator:
-    """Tell users by the tokens of the issuers in the settings."""
+    """Find users by the tokens of the issuers in the settings."""
 
     def __init__(self, issuers: Iterable[JwtIssuer]) -> None:
         self._issuers = {
@@ -90,7 +90,7 @@ class JwtAuthenticator:
         :param now: the time, with a time zone; the present by default.
         :raises InvalidCredential: it is malformed, foreign or out of time, or its user can be nobody's id.
         """
-        # What a token says never changes; only whether it is current does. With other keys it is verified anew.
+        # A token's claims never change; only whether it is current does. With other keys it is verified again.
         issuer, claims = self._claims(token, tuple(each.keys() for each in self._issuers.values()))
         moment = int((now or datetime.now(UTC)).timestamp())
         user = claims.get(issuer.user_claim)

@@ -3,10 +3,10 @@
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
 
 from likes_api.identity.bearer import Scope
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_voter_id
+from likes_api.repository.service_tokens import ServiceTokenRepository
 
 ON_BEHALF_OF = "Likes-On-Behalf-Of"
 # `likes_api.repository.service_tokens` makes them.
@@ -14,14 +14,14 @@ _TOKEN = re.compile(r"lk_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{64})")
 
 
 class ServiceScope(StrEnum):
-    """What a service token may be used for."""
+    """A permission of a service token."""
 
     VOTES_READ = "votes:read"
     VOTES_WRITE = "votes:write"
     ADMIN = "admin"
 
 
-# What a service may do for a person, in the words of the person's own tokens.
+# The scopes that a service has for a person, by the names of the scopes of people's own tokens.
 _PERSON_SCOPES = {
     ServiceScope.VOTES_READ: frozenset({Scope.PUBLIC_READ, Scope.PRIVATE_READ}),
     ServiceScope.VOTES_WRITE: frozenset({Scope.PUBLIC_READ, Scope.PRIVATE_READ, Scope.INTERACTIONS}),
@@ -36,17 +36,10 @@ class InvalidOnBehalfOf(Exception):
     """A service acts for what can be no user's or person's id."""
 
 
-class ServiceTokenLookup(Protocol):
-    """What service tokens need of the database; ``likes_api.repository.service_tokens`` has it."""
-
-    def scopes_of(self, id_: str, secret: str, now: datetime) -> frozenset[str] | None:
-        """Return the scopes of a token, or ``None`` where it is unknown, replaced or revoked."""
-
-
 class ServiceTokenAuthenticator:
-    """Tell services by their tokens."""
+    """Find services by their tokens."""
 
-    def __init__(self, tokens: ServiceTokenLookup) -> None:
+    def __init__(self, tokens: ServiceTokenRepository) -> None:
         self._tokens = tokens
 
     def caller_of(self, token: str, now: datetime | None = None) -> Caller:
@@ -66,7 +59,7 @@ class ServiceTokenAuthenticator:
 def act_for(service: Caller, header: str | None, kind: CallerKind) -> Caller:
     """Return the user or person for whom a service acts; any other caller as it is, whatever the header says.
 
-    The scopes are the service's own, and what they amount to in a person's. Whether they are enough is asked elsewhere.
+    Its scopes are the service's own and the equivalent scopes of people. Their sufficiency is checked elsewhere.
 
     :param header: the value of ``Likes-On-Behalf-Of``, as WSGI has it: UTF-8, decoded as Latin-1 (PEP 3333).
     :param kind: whether a user or a person is wanted.

@@ -1,7 +1,7 @@
 """The dialect of contract 3: ``{"code": status, "message": reason}``, in the document's words.
 
-What is wrong with a token is said as RFC 6750 has it, section 3: ``{"error", "error_description"}`` in the body, and
-the same in ``WWW-Authenticate``.
+The fault of a token is answered as in RFC 6750, section 3: ``{"error", "error_description"}`` in the body, and the same
+in ``WWW-Authenticate``.
 """
 
 from typing import Any

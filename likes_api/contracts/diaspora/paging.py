@@ -1,4 +1,4 @@
-"""Pages by number: which one is asked for, and the ``Link`` header to those beside it (RFC 8288)."""
+"""Pages by number: the one that a request asks for, and the ``Link`` header to its neighbours (RFC 8288)."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Page:
 
     @property
     def offset(self) -> int:
-        """How many likes lie before this page."""
+        """The number of likes before this page."""
         return (self.number - 1) * self.size
 
 

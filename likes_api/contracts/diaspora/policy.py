@@ -7,11 +7,11 @@ from likes_api.repository.posts import Post
 
 
 def missing_scope(granted: AbstractSet[str], *, writes: bool) -> Scope | None:
-    """Name the first scope that a request needs whatever the post, and does not have."""
+    """Return the first scope that a request needs for any post and does not have; ``None`` where it has all."""
     needed = (Scope.PUBLIC_READ, Scope.INTERACTIONS) if writes else (Scope.PUBLIC_READ,)
     return next((scope for scope in needed if scope not in granted), None)
 
 
 def may_read(post: Post, granted: AbstractSet[str]) -> bool:
-    """Tell whether a token gives access to a post that its person may see."""
+    """Whether a token gives access to a post that its person may see."""
     return post.public or Scope.PRIVATE_READ in granted

@@ -83,7 +83,7 @@ def create_blueprint(
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A person before a post, or a comment on it, to which their token gives access."""
+    """A person, and a post or a comment on it, to which their token gives access."""
 
     person: str
     post: Post
@@ -92,14 +92,14 @@ class _Admitted:
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """The checks that all routes share, in two round trips: the token, and the post with all that is asked of it."""
+    """The checks that all routes share, in two round trips: the token, and the post with all that the checks need."""
 
     bearers: BearerAuthenticator
     posts: PostRepository
 
     @contextmanager
     def admit(self, post_guid: str, comment_guid: str | None, *, writes: bool) -> Iterator[_Admitted]:
-        """Let a request through to a target, which may still go while the block works on it.
+        """Check a request, and yield its target, which may still be deleted while the block works on it.
 
         :raises Refused: 400, 401, 403, 404 or 422.
         """
@@ -163,7 +163,7 @@ def _no_content() -> Response:
 
 
 def _url() -> str:
-    """Write the request's URL without its query: absolute, unless ``Host`` is missing or malformed.
+    """Return the request's URL without its query: absolute, unless ``Host`` is missing or malformed.
 
     Werkzeug's ``base_url`` is for reading, not for sending, and raises for a host such as ``xn--``.
     """

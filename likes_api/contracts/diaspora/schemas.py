@@ -1,4 +1,4 @@
-"""What contract 3 writes: likes with their authors. It reads nothing but guids in URLs."""
+"""The data of contract 3: likes with their authors. Requests have nothing but guids in URLs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NotRequired, TypedDict
@@ -7,7 +7,7 @@ from likes_api.repository.people import Person
 
 
 class Author(TypedDict):
-    """Who likes."""
+    """The person who likes."""
 
     guid: str
     diaspora_id: str

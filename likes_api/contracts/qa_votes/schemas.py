@@ -1,4 +1,4 @@
-"""What contract 1 reads and writes: the ballot in the body, and the tally in the answer."""
+"""The data of contract 1: the ballot in the body, and the tally in the answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ _VOTES = {vote.value: vote for vote in Vote}
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What a request asks for: this vote on that target."""
+    """The vote that a request asks for, and its target."""
 
     target: Target
     vote: Vote

@@ -1,4 +1,4 @@
-"""Who may like what: the rules of contract 2, without I/O."""
+"""The rules of contract 2 about who may like an entry, without I/O."""
 
 from likes_api.identity.caller import Caller, CallerKind
 from likes_api.repository.entries import EntryPolicy
@@ -13,11 +13,11 @@ class LoginRequired(Exception):
 
 
 def require_may_like(entry: EntryPolicy, caller: Caller | None, *, guest_likes: bool) -> Caller:
-    """Let a caller through who may like an entry.
+    """Raise unless a caller may like an entry.
 
     :param caller: ``None`` where a credential was sent that is not valid; it never makes its sender a guest.
     :param guest_likes: whether guests may like entries that do not say so themselves.
-    :raises Locked: nobody may. This comes first, so a locked entry asks nobody to log in for nothing.
+    :raises Locked: nobody may. This comes first, so that a locked entry does not ask for a log-in that is useless.
     :raises LoginRequired:
     """
     if entry.locked:

@@ -142,7 +142,7 @@ def _require_body() -> None:
 
 
 def _private(body: dict[str, Any]) -> Response:
-    """Answer with what is this visitor's own, and of this moment."""
+    """Return an answer that is this visitor's own and must not be cached."""
     response = jsonify(body)
     response.headers["Cache-Control"] = "private, no-store"
     return response

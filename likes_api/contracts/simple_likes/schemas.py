@@ -1,4 +1,4 @@
-"""What contract 2 reads and writes: ids, and counts with the visitor's own like."""
+"""The data of contract 2: ids, and counts with the visitor's own like."""
 
 import re
 from collections.abc import Mapping, Sequence

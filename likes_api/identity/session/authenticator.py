@@ -1,16 +1,17 @@
-"""How session cookies lead to a caller."""
+"""Find the caller of a session cookie."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_voter_id
 from likes_api.identity.session.cookies import SessionCookie, SessionCookies
-from likes_api.identity.session.database_session import DatabaseSessions, SessionLookup
+from likes_api.identity.session.database_session import DatabaseSessions
 from likes_api.identity.session.nextauth import JwtSessions
+from likes_api.repository.sessions import SessionRepository
 
 
 class SessionAuthenticator:
-    """Tell the caller by a NextAuth / Auth.js session cookie, of either strategy.
+    """Find the caller of a NextAuth / Auth.js session cookie, of either strategy.
 
     :param secrets: the host application's, for JWT sessions; without any, only database sessions are valid.
     :param cookie_name: the session cookie's name where the application gave it its own.
@@ -23,14 +24,14 @@ class SessionAuthenticator:
         secrets: Sequence[str],
         cookie_name: str | None,
         user_claims: Sequence[str],
-        sessions: SessionLookup,
+        sessions: SessionRepository,
     ) -> None:
         self._cookies = SessionCookies(cookie_name)
         self._jwt = JwtSessions(secrets, self._cookies.names, user_claims)
         self._database = DatabaseSessions(sessions)
 
     def authenticate(self, cookies: Mapping[str, str], now: datetime | None = None) -> Caller | None:
-        """Tell the caller, or ``None`` where the request has no session cookie at all.
+        """Return the caller, or ``None`` where the request has no session cookie at all.
 
         A browser may hold several, such as a stale v4 beside a live v5 one: any valid one will do. JWTs are
         tried before the database is asked.

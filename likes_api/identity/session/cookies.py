@@ -1,4 +1,4 @@
-"""Session cookies: the names they go by, and the chunks a long one is split into.
+"""Session cookies: their names, and the chunks into which a long one is split.
 
 Source: ``SessionStore`` and ``defaultCookies`` in next-auth 4.24 (``core/lib/cookie.js``) and @auth/core 0.41
 (``lib/utils/cookie.js``); the prefix: RFC 6265bis, section 4.1.3.1. ``SessionStore`` joins whatever starts with
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-# What we write in, where the application did not give its session cookie another name: any of the four is read.
+# The name that we write, where the application did not rename its session cookie; any of the four is read.
 WRITTEN_NAME = "next-auth.session-token"
 # v5 first: an application that moved from v4 leaves stale v4 cookies in its users' browsers.
 _DEFAULT_NAMES = ("authjs.session-token", WRITTEN_NAME)
@@ -39,7 +39,7 @@ class SessionCookies:
         self.names = tuple(name for tier in self._tiers for name in tier)
 
     def find(self, cookies: Mapping[str, str]) -> tuple[SessionCookie, ...] | None:
-        """Tell the tokens to try, the likeliest first; ``None`` when the request has no session cookie.
+        """Return the tokens to try, the likeliest first; ``None`` when the request has no session cookie.
 
         An empty tuple means that there is one, but none that can be read. An empty value counts as no cookie,
         as it does for next-auth. A network attacker can plant a cookie with a plain name, but not one with

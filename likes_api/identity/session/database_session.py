@@ -1,27 +1,21 @@
 """Session tokens of the database strategy: opaque strings, looked up in the host's ``sessions``."""
 
 from datetime import datetime
-from typing import Protocol
+
+from likes_api.repository.sessions import SessionRepository
 
 # next-auth makes 36 (a UUID) or 64 characters (hex); an application's own generator may make others.
 _MAX_LENGTH = 255
 
 
-class SessionLookup(Protocol):
-    """What this strategy needs of the database; ``likes_api.repository.sessions`` has it."""
-
-    def user_of(self, session_token: str, now: datetime) -> str | None:
-        """Tell the id of the user whose session this is, or ``None`` where it is unknown or over."""
-
-
 class DatabaseSessions:
     """Read database session tokens, in one query each."""
 
-    def __init__(self, sessions: SessionLookup) -> None:
+    def __init__(self, sessions: SessionRepository) -> None:
         self._sessions = sessions
 
     def user_of(self, token: str, now: datetime) -> str | None:
-        """Tell the id of the user whose token this is, or ``None`` where it is malformed, unknown or over.
+        """Return the id of the user whose token this is, or ``None`` where it is malformed, unknown or over.
 
         What cannot be a token does not reach the database: it would cost a query, or an exception where the
         string is not valid Unicode.

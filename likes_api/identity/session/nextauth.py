@@ -69,13 +69,13 @@ class JwtSessions:
 
     def __init__(self, secrets: Sequence[str], cookie_names: Iterable[str], user_claims: Sequence[str]) -> None:
         self._user_claims = tuple(user_claims)
-        # A browser sends the same token with every request. What it says never changes; only whether it is current
-        # does, and that is asked each time.
+        # A browser sends the same token with every request. Its claims never change; only whether it is current
+        # does, and that is checked each time.
         self._claims = lru_cache(REMEMBERED_TOKENS)(self._read)
         self._keys = {(name, enc): tuple(_keys(secrets, name, enc)) for name in cookie_names for enc in _KEY_BYTES}
 
     def user_of(self, token: str, cookie_name: str, now: datetime) -> str | None:
-        """Tell the user whose token this is, or ``None`` where it is malformed, foreign or out of time.
+        """Return the user whose token this is, or ``None`` where it is malformed, foreign or out of time.
 
         :param cookie_name: the cookie it came in, ``__Secure-`` included; v5 binds tokens to it.
         :param now: the time, with a time zone.
@@ -84,7 +84,7 @@ class JwtSessions:
         return self._user(claims) if is_current(claims, int(now.timestamp())) else None
 
     def _read(self, token: str, cookie_name: str) -> Mapping[str, object]:
-        """Decrypt a token to its claims, whatever the time; to none where it is malformed or foreign."""
+        """Return a token's claims, whatever the time; none where it is malformed or foreign."""
         header = _header(token)
         if header is not None:
             for key in self._candidates(cookie_name, header):
@@ -94,7 +94,7 @@ class JwtSessions:
         return {}
 
     def _candidates(self, cookie_name: str, header: _Header) -> tuple[OctKey, ...]:
-        """Choose the key that the header names, or all that could fit where it names none of ours."""
+        """Return the key that the header names, or all that could fit where it names none of ours."""
         keys = self._keys.get((cookie_name, header.enc), ())
         named = tuple(each.key for each in keys if each.kid == header.kid)
         return named or tuple(each.key for each in keys)
@@ -105,7 +105,7 @@ class JwtSessions:
 
 
 def _keys(secrets: Sequence[str], cookie_name: str, enc: str) -> Iterable[_SessionKey]:
-    """Derive the keys to try: one per secret, or two since v4 and early v5 share an ``enc``."""
+    """Derive the keys to try: one per secret, or two where v4 and early v5 share an ``enc``."""
     bound = (cookie_name, f"Auth.js Generated Encryption Key ({cookie_name})")
     unbound = ("", "NextAuth.js Generated Encryption Key")
     for secret in secrets:
@@ -116,7 +116,7 @@ def _keys(secrets: Sequence[str], cookie_name: str, enc: str) -> Iterable[_Sessi
 
 
 def _thumbprint(key: bytes) -> str:
-    """Compute the ``kid`` that v5 writes: RFC 7638 with SHA-256 for 32 bytes, SHA-512 for 64."""
+    """Return the ``kid`` that v5 writes: RFC 7638 with SHA-256 for 32 bytes, SHA-512 for 64."""
     jwk = json.dumps({"k": _base64url(key), "kty": "oct"}, separators=(",", ":"))
     return _base64url(hashlib.new(f"sha{len(key) * 8}", jwk.encode()).digest())
 
@@ -128,7 +128,7 @@ def _base64url(data: bytes) -> str:
 def _header(token: str) -> _Header | None:
     """Read the protected header where token and header have the form that next-auth gives them.
 
-    Before decryption, since everything in it is a stranger's until then. The list of allowed names keeps out
+    This comes before decryption, for the header is untrusted until then. The list of allowed names excludes
     ``zip`` (a small token could grow to gigabytes) and ``crit``.
     """
     match = _JWE.fullmatch(token)

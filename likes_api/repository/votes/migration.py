@@ -3,15 +3,15 @@
 Each step is one atomic update of the target's document, whose filter names the move it belongs to:
 
 =========  =============================================================================================
-copying    the server copies the arrays into a fresh set of votes that nobody looks at yet; votes go on in
-           the arrays, and each notes its voter in ``touched``; whoever is noted is copied again
-sealed     votes wait for the few that are noted still: some milliseconds
-moved      the set is the target's votes from now on, the arrays are empty; the counters stay as they are
+copying    the server copies the arrays into a new set of votes that nothing reads yet; votes go on in the
+           arrays, and each records its voter in ``touched``; the votes of these voters are copied again
+locked     votes wait until the last of these voters are copied: some milliseconds; stored as ``sealed``
+moved      the set holds the target's votes from now on, the arrays are empty; the counters stay
 =========  =============================================================================================
 
-Killed anywhere, the move leaves a set that nobody looks at, and a document whose arrays count. A seal that stays is
-broken by whoever waits for it (``votes.py``); the move then finds that it is no longer its own. A transaction would
-need more: one whose process is killed holds its documents for a minute. See ``docs/decisions/0009``.
+A migration that is killed at any moment leaves a set that nothing reads, and a document whose arrays count. A vote that
+waits too long for a lock removes it (``array_votes.py``), and the migration that made it ends in vain. A transaction
+would be worse: it holds its documents for a minute when its process is killed. See ``docs/decisions/0009``.
 """
 
 import logging
@@ -35,18 +35,18 @@ from likes_api.repository.votes.vote_fields import HALVES, array, count, normali
 from likes_api.repository.votes.vote_sets import OWN, SetState, state_of
 from likes_api.votes import Target, TargetNotFound, Vote
 
-# So few noted voters are copied under the seal; or it is tried with more, after so many rounds.
+# At most so many voters are left to copy while the target is locked; or more, after so many rounds.
 _FEW = 8
 _ROUNDS = 10
 _MANY = 2**31 - 1
-# Who stands in both arrays, by a fault, is copied twice; the like is what stays.
+# A voter in both arrays, by a fault, is copied twice; the like stays.
 _ARRAYS = ((Vote.DOWN, "dislikedBy"), (Vote.UP, "likedBy"))
 
 _logger = logging.getLogger(__name__)
 
 
 class Migration:
-    """Move targets."""
+    """Move the votes of targets out of their documents."""
 
     def __init__(self, database: Database, finder: TargetFinder) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class Migration:
         raise TargetNotFound(target)
 
     def move(self, target: Target) -> bool:
-        """Move a target's votes; tell whether they are moved now. Another's move that is under way is left alone.
+        """Move a target's votes; return whether they are moved now. A migration by another process is left alone.
 
         :raises TargetNotFound: there is no such target.
         """
@@ -100,14 +100,14 @@ class Migration:
         return moved
 
     def restore(self, id_: ObjectId) -> bool:
-        """Name a set again in its target's document, which lost the name; return whether it is named now.
+        """Write a set's id again into its target's document, which lost it; return whether it is there now.
 
-        Votes that were cast in the document's arrays meanwhile come to the set; the later vote of a voter stands.
+        Votes that were cast in the document's arrays meanwhile are added to the set; a voter's later vote stands.
         """
         entry = self._register.find_one({"_id": id_})
         if entry is None:
             return False
-        # The document shows what these have changed, so they are not to be added once more.
+        # The document's counters include these votes, so they must not be added once more.
         closed = {"$unset": dict.fromkeys(PENDING_FIELDS, "")}
         self._votes.update_many({"open": True, "_id.t": id_}, closed)
         move = _Move(self._database, entry["collection"], entry["target"], id_)
@@ -119,11 +119,11 @@ class Migration:
         return False
 
     def _mark(self, id_: ObjectId) -> None:
-        """Note that these are votes; a set without the mark may be the copy of a move that was cut off."""
+        """Mark a set as moved; one without the mark may be the copy of a migration that was cut off."""
         self._register.update_one({"_id": id_}, {"$set": {"moved": True}})
 
     def discard_left(self, id_: ObjectId) -> None:
-        """Delete a set of votes if another document has the id of its target, so that they are nobody's."""
+        """Delete a set of votes if another document has the id of its target now, so that they have no target."""
         entry = self._register.find_one({"_id": id_})
         if entry is not None and entry.get("moved") and state_of(self._database, entry) is SetState.LEFT:
             self.discard(id_)
@@ -134,12 +134,12 @@ class Migration:
             self.discard(entry["_id"])
 
     def discard(self, id_: ObjectId) -> bool:
-        """Give up a move, and delete its set of votes, unless they are a target's votes; tell whether it is gone."""
+        """Abandon a migration, and delete its set unless it holds a target's votes; return whether it is deleted."""
         entry = self._register.find_one({"_id": id_})
         if entry is not None:
             targets = collections.get(self._database, entry["collection"])
             own = {"_id": entry["target"], f"{OVERFLOW}.id": id_}
-            # Whatever became of the last step of the move: after this it cannot be taken any more.
+            # After this the migration cannot take its last step any more, whatever its process does.
             _Move(self._database, entry["collection"], entry["target"], id_).give_up()
             if targets.find_one(own, {"_id": 1}, collation=SIMPLE) is not None:
                 return False
@@ -149,12 +149,12 @@ class Migration:
 
 
 class _Move:
-    """One attempt. The document and the set of votes are named by ``id_``, which no other attempt has."""
+    """One attempt at a migration. ``id_`` is its own: it names the attempt in the document, and the set of votes."""
 
     def __init__(self, database: Database, collection: str, key: Any, id_: ObjectId) -> None:
         targets = collections.get(database, collection)
         self._targets = targets.with_options(write_concern=WriteConcern("majority"))
-        # What is copied must not be rolled back by a fail-over, and the steps have to see each other.
+        # A fail-over must not roll back what is copied, and each step must read the writes of those before.
         self._targets_majority = targets.with_options(read_concern=ReadConcern("majority"))
         self._key, self._id, self._votes = key, id_, vote_document_fields.votes_of(database)
         self._exact = collection in OWN
@@ -165,7 +165,7 @@ class _Move:
         self._targets.update_one(unmoved, {"$unset": {OVERFLOW: ""}}, collation=SIMPLE)
 
     def take_earlier_back(self) -> None:
-        """Leave those who voted in the arrays, though the set has a vote of theirs, one vote: that in the arrays."""
+        """Delete from the set the votes of voters who have voted in the arrays since."""
         unnamed: Document = {"_id": self._key, OVERFLOW: {"$exists": False}}
         names = {name: {"$map": {"input": voters(name), "in": "$$this"}} for _, name, _ in HALVES}
         for found in self._targets.aggregate([{"$match": unnamed}, {"$project": names}], collation=SIMPLE):
@@ -179,7 +179,7 @@ class _Move:
             self._votes.delete_many({"_id": {"$in": [each["_id"] for each in earlier]}})
 
     def start(self) -> bool:
-        """Begin, unless somebody else is at it or has done it; with the arrays in the documented form."""
+        """Start copying, with the arrays in the documented form, unless another attempt is under way or has ended."""
         begin = {"$subtract": ["$$NOW", timeouts.milliseconds(timeouts.STALE_MIGRATION)]}
         stale = {"$lt": [f"${OVERFLOW}.since", begin]}
         free = [{OVERFLOW: {"$exists": False}}, {f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}, "$expr": stale}]
@@ -188,7 +188,7 @@ class _Move:
         return self._step(filter_, Form.COPYING, {"touched": []}, fields, first=[{"$unset": [OVERFLOW]}])
 
     def finish(self) -> bool:
-        """Copy, seal, copy what is left, and switch; tell whether nobody broke the seal."""
+        """Copy, lock, copy the rest, and switch; return whether the lock was still there."""
         for vote, name in _ARRAYS:
             self._copy(
                 {"voter": f"${name}"},
@@ -207,12 +207,12 @@ class _Move:
         self._copy_noted(done)
         fields: Document = {name: [] for _, name in _ARRAYS}
         for _, name, counter in HALVES:
-            # A surplus stays. A counter that is lower than its array is a fault, which ends here.
+            # A host's surplus stays. A counter that is lower than its array is a fault, which this repairs.
             fields[counter] = {"$max": [count(counter), {"$size": array(name)}]}
         ahead = {"touched": "$$REMOVE", "up": 0, "down": 0, "rev": 0}
         if not self._step(self._own(Form.LOCKED), Form.MOVED, ahead, fields):
             return False
-        # Those who were noted and have no vote.
+        # Of voters who took their vote back meanwhile.
         self._votes.delete_many(vote_document_fields.without_vote(self._id))
         return True
 
@@ -238,9 +238,9 @@ class _Move:
         return sum(each["size"] for each in found)
 
     def _copy_noted(self, begin: int) -> None:
-        """Copy again those who voted since; they stand at the arrays' ends, so they come after all others.
+        """Copy again the voters who voted since; they are at the arrays' ends, so they come after all others.
 
-        Who has no vote any more gets a document without one, because ``$merge`` cannot delete.
+        A voter without a vote gets a document without one, because ``$merge`` cannot delete.
         """
         noted = {"$slice": [f"${OVERFLOW}.touched", begin, _MANY]}
         arrays = {vote.value: array(name) for vote, name in _ARRAYS}
@@ -255,7 +255,7 @@ class _Move:
         )
 
     def _copy(self, read: Document, unwind: Document, write: Document) -> None:
-        """Copy on the server: not a voter comes here."""
+        """Copy on the server, without a transfer of voters to this process."""
         pipeline: list[Document] = [
             {"$match": {"_id": self._key, f"{OVERFLOW}.id": self._id}},
             {"$project": {"_id": 0, **read}},
@@ -263,5 +263,5 @@ class _Move:
             {"$project": {"_id": {"t": {"$literal": self._id}, "v": "$voter"}, **write}},
             {"$merge": {"into": self._votes.name, "whenMatched": "replace", "whenNotMatched": "insert"}},
         ]
-        # With the collation of `likes_votes`: $merge takes no other.
+        # $merge requires the collation of `likes_votes`.
         self._targets_majority.aggregate(pipeline, collation=SIMPLE).close()

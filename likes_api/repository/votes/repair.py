@@ -1,7 +1,7 @@
 """Repair what ``verify.py`` finds, while people vote.
 
-Each repair is an atomic update that works its result out of what it meets, or names what was seen; so a vote that comes
-in between is neither lost nor counted twice.
+Each repair is an atomic update that computes its result from the present document, or whose filter names what was read;
+so a vote in between is neither lost nor counted twice.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,20 +22,20 @@ from likes_api.repository.votes.vote_sets import OWN
 from likes_api.votes import Vote
 
 _CHUNK = 1_000
-# One repair may bring another fault to light, or lose against a vote.
+# A repair may uncover another fault, or collide with a vote.
 _ROUNDS = 5
 
 
 def verify_votes(
     database: Database, *, repair: bool, delete: int | None = None
 ) -> Iterator[tuple[int, Fault | None, bool]]:
-    """Check everything, and mend it if so wanted.
+    """Check all votes, and repair them if requested.
 
     :param delete: how many votes there are that no target names, as an earlier run has said; with another number of
         them, or ``None``, a repair leaves them.
     :returns: how many targets and sets of votes are checked; for each of them ``None``, or each fault and whether it is
         gone after the repair.
-    :raises likes_api.repository.StoreError: the database is away; what is repaired stays so.
+    :raises likes_api.repository.StoreError: the database is unavailable; earlier repairs stay.
     """
     verifier, repairer = Verifier(database), Repairer(database)
     checked = 0
@@ -67,7 +67,7 @@ def _repaired(verifier: Verifier, repairer: "Repairer", faults: list[Fault]) -> 
 
 
 class Repairer:
-    """Mend faults."""
+    """Repair faults."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -75,7 +75,7 @@ class Repairer:
         self._migration = Migration(database, TargetFinder())
 
     def repair(self, fault: Fault) -> None:
-        """Mend one fault; whether it is gone, the next check says."""
+        """Repair one fault; the next check shows whether it is gone."""
         repairs: dict[FaultKind, Callable[[Fault], object]] = {
             FaultKind.TWICE: self._normalize,
             FaultKind.BOTH: self._normalize,
@@ -95,12 +95,12 @@ class Repairer:
         return fault.id is not None and self._migration.discard(fault.id)
 
     def _normalize(self, fault: Fault) -> None:
-        """Bring arrays and counters into the documented form, in one update."""
+        """Rewrite arrays and counters in the documented form, in one update."""
         if fault.id is not None:
-            # Of a moved target: the counters are those of its votes, and the arrays are taken in afterwards.
+            # Of a moved target the counters belong to its votes; its arrays are imported afterwards.
             self._update(fault, {name: distinct_voters(name) for _, name, _ in HALVES}, {f"{OVERFLOW}.id": fault.id})
             return
-        # Not while a move copies the arrays: it would not notice.
+        # Not while a migration copies the arrays: it would not notice the change.
         self._update(fault, normalized(exact=fault.collection in OWN), {OVERFLOW: {"$exists": False}})
 
     def _delete_strange_votes(self, fault: Fault) -> None:
@@ -119,7 +119,7 @@ class Repairer:
         self._update(fault, fields, {f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}})
 
     def _recount_votes(self, fault: Fault) -> None:
-        """Add what is missing. Votes meanwhile change both sides alike, another repair does not: hence its number."""
+        """Add what is missing. A vote changes both sides alike, another repair does not: so repairs are numbered."""
         named: Document = {f"{OVERFLOW}.id": fault.id}
         found = self._targets(fault).find_one(_id(fault) | named, {f"{OVERFLOW}.repairs": 1}, collation=SIMPLE)
         if found is None or fault.id is None:
@@ -137,7 +137,7 @@ class Repairer:
         self._update(fault, fields, named | {f"{OVERFLOW}.repairs": repairs})
 
     def _mend_overflow(self, fault: Fault) -> None:
-        """Take away what names no votes; add to a name what belongs to it."""
+        """Remove a ``likesOverflow`` that names no set of votes; complete one that does."""
         id_, form, moved = f"${OVERFLOW}.id", f"${OVERFLOW}.form", Form.MOVED.value
         numbers = {
             each: {"$cond": [is_integer(f"{OVERFLOW}.{each}"), f"${OVERFLOW}.{each}", 0]}
@@ -148,14 +148,14 @@ class Repairer:
         self._update(fault, {OVERFLOW: mended}, {OVERFLOW: {"$exists": True}, "$expr": {"$not": [is_ours()]}})
 
     def _finish_or_give_up(self, fault: Fault) -> None:
-        """Give up a move that was cut off; finish one that left voters in the arrays."""
+        """Abandon a migration that was cut off; finish one that left voters in the arrays."""
         if (id_ := fault.id) is None:
             return
         moved = {f"{OVERFLOW}.id": id_, f"{OVERFLOW}.form": Form.MOVED.value}
         fields = {name: 1 for _, name, _ in HALVES}
         found = self._targets(fault).find_one(_id(fault) | moved, fields, collation=SIMPLE)
         if found is None:
-            # Under this id: a move that has begun since is not ours to end.
+            # Only under this id: a migration that has started since goes on.
             unmoved = {f"{OVERFLOW}.id": id_, f"{OVERFLOW}.form": {"$ne": Form.MOVED.value}}
             self._update(fault, {OVERFLOW: "$$REMOVE"}, unmoved)
             self._migration.discard(id_)
@@ -168,9 +168,9 @@ class Repairer:
             self._take_in(fault, id_, vote, name, found.get(name) or [])
 
     def _take_in(self, fault: Fault, id_: ObjectId, vote: Vote, name: str, voters: list[Any]) -> None:
-        """Give those who stand in the array of a moved target a vote, unless they have one; then empty it of them.
+        """Add a vote for each voter in the array of a moved target who has none; then remove them from the array.
 
-        The counter is left as it is: whoever put them there may have counted them. Where not, it is a fault of its own.
+        The counter stays, for the host that wrote them may have counted them. Where not, that is another fault.
         """
         for begin in range(0, len(voters), _CHUNK):
             chunk = voters[begin : begin + _CHUNK]

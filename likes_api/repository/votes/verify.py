@@ -1,7 +1,7 @@
-"""Look for votes that break the invariant of ``CONTRACTS.md``, in both forms, while people vote.
+"""Find votes that break the invariant of ``CONTRACTS.md``, in both forms, while people vote.
 
-The server does the counting, whatever types a host has put into the fields; what comes here is a line of numbers for
-each target, one at a time. What a repair does is in ``repair.py``.
+The server counts, whatever types a host has put into the fields, and returns a row of numbers for each target.
+``repair.py`` repairs what is found.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _ANY_ID: CodecOptions[Document] = CodecOptions(
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with a target's votes."""
+    """The kinds of fault that a target's votes can have."""
 
     ELEMENTS = "an array holds something else than voters"
     TWICE = "a voter stands twice"
@@ -50,11 +50,11 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong, found in the document ``key`` of a collection.
+    """One fault, found in the document ``key`` of a collection.
 
     :param id: the set of votes of a moved target.
-    :param half: which votes are concerned.
-    :param votes: how many votes a repair would delete, which it does only when told that number.
+    :param half: the votes concerned.
+    :param votes: the number of votes that a repair would delete, which it does only when given that number.
     """
 
     kind: FaultKind
@@ -66,7 +66,7 @@ class Fault:
     votes: int = 0
 
     def __str__(self) -> str:
-        # An id is a host's, and may hold line breaks and what else terminals obey.
+        # An id is a host's, and may hold line breaks and other control characters.
         line = f"{self.collection} {self.key}: {self.what}"
         return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
 
@@ -77,7 +77,7 @@ class Fault:
 
 
 class Verifier:
-    """Go through all targets and all votes."""
+    """Check all targets and all votes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,21 +85,21 @@ class Verifier:
         self._register = collections.get(database, collections.MOVED)
 
     def check(self) -> Iterator[list[Fault]]:
-        """Check everything: gives for each target, and each set of votes, what is wrong with it."""
+        """Yield the faults of each target, and of each set of votes."""
         # Sets first: a document that does not name its set is recognised by a counter, which is a fault of its own.
         for entry in self._register.find():
             yield self.check_entry(entry)
         for kind, collection in COLLECTIONS.items():
             for row in self._targets(collection).aggregate([{"$replaceWith": summary()}], collation=SIMPLE):
                 yield self.check_target(kind, row)
-        # The index makes this a look at each set, not at each vote.
+        # With the index, the server reads one key for each set, not for each vote.
         for row in self._votes.aggregate([{"$group": {"_id": "$_id.t"}}]):
             if self._register.find_one({"_id": row["_id"]}) is None and not self._is_named(row["_id"]):
                 name, id_, what = collections.VOTES, row["_id"], "votes without a target"
                 yield [self._without_target(FaultKind.NO_TARGET, name, id_, id_, what)]
 
     def check_again(self, faults: list[Fault]) -> list[Fault]:
-        """Check again the one target, or set of votes, in which the faults were found."""
+        """Return the faults that are left in the one target, or set of votes, in which these were found."""
         if not faults:
             return []
         first = faults[0]
@@ -114,7 +114,7 @@ class Verifier:
         return left
 
     def check_target(self, kind: TargetKind, row: Document) -> list[Fault]:
-        """Judge the numbers of one document."""
+        """Return the faults of one document, by its numbers."""
         collection, key, id_ = COLLECTIONS[kind], row["_id"], row.get("id")
         if row["strange"]:
             return [Fault(FaultKind.OVERFLOW, collection, key, f"{OVERFLOW} is not what this application writes")]
@@ -150,7 +150,7 @@ class Verifier:
         return faults
 
     def check_entry(self, entry: Document) -> list[Fault]:
-        """Judge a set of votes by the document that the register names."""
+        """Return the faults of a set of votes, by the document that the register names."""
         id_, collection, key = entry["_id"], entry["collection"], entry["target"]
         if id_.generation_time > _past() and not entry.get("moved"):
             return []
@@ -175,7 +175,7 @@ class Verifier:
         return Fault(kind, collection, key, f"{votes} {what}", id_, votes=votes)
 
     def _is_named(self, id_: ObjectId) -> bool:
-        # A scan; but it is asked for sets alone that are in no register, which is a fault whatever the answer.
+        # A scan, but only for sets that are not in the register, which is a fault whatever the result.
         named = {f"{OVERFLOW}.id": id_}
         return any(self._targets(each).find_one(named, {"_id": 1}) for each in COLLECTIONS.values())
 
@@ -210,7 +210,7 @@ def _strange_elements(name: str, found: Document) -> str | None:
 
 
 def _drifted(kind: TargetKind, counter: str, shown: int | str, held: str, voters: int) -> str | None:
-    """Say what is wrong with a counter: no number, lower than its voters or, but for a host's surplus, higher."""
+    """Return the fault of a counter: no number, lower than its voters or, but for a host's surplus, higher."""
     if isinstance(shown, str):
         return f"{counter} is no count ({shown}), {held}"
     if shown < voters or (kind not in HOST_OWNED and shown > voters):
@@ -219,5 +219,5 @@ def _drifted(kind: TargetKind, counter: str, shown: int | str, held: str, voters
 
 
 def _past() -> datetime:
-    """Return the time at which a move began that must be over."""
+    """Return the latest start of a migration that must be over."""
     return datetime.now(UTC) - 2 * timeouts.STALE_MIGRATION

@@ -1,6 +1,6 @@
 """Expressions that read the vote fields of any document, whatever a host has put there.
 
-Nothing here fails on a value of another type: what is no count, or no array, reads as none.
+None of them fails on a value of another type: what is no count, or no array, counts as none.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ Expression = dict[str, Any]
 HALVES = ((Vote.UP, "likedBy", "upvotes"), (Vote.DOWN, "dislikedBy", "downvotes"))
 # The largest integer that all of BSON's numbers hold exactly, and JSON's as well.
 MAX_COUNT = 2**53
-# From here on a document is worth a warning: at about 400,000 voters its 16 MB are full.
+# From this size on a document gets a warning: at about 400,000 voters its 16 MB are full.
 MANY_VOTERS = 10_000
 # What an application may write for a user's id besides the string that voters are known by.
 _IDS = ["objectId", "int", "long"]
@@ -61,7 +61,7 @@ def distinct_voters(name: str) -> Expression:
 
 
 def normalized(*, exact: bool) -> Expression:
-    """Make the fields of a ``$set`` stage that bring the vote fields into the documented form.
+    """Return the fields of a ``$set`` stage that rewrites the vote fields in the documented form.
 
     Each voter stands once, at the first place; who stands in both arrays keeps the like. A counter goes down by what
     its array loses, but not below the array's length.

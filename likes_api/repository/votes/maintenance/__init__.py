@@ -1,8 +1,8 @@
-"""What targets with many votes need besides votes: to be moved, their totals published, their votes compacted.
+"""Maintain targets with many votes: move their votes, publish their totals, compact their votes.
 
-Two threads for each process, because a move may take a minute, and totals are published several times a second. No
-answer waits for them, and no count depends on them: whatever they leave undone because their process was killed, the
-next process finds (``Compaction.uncompacted``) and does.
+Each process has two threads for it, because a migration may take a minute, and totals are published several times a
+second. No answer waits for them, and no count depends on them: work that a killed process leaves undone is found
+(``Compaction.uncompacted``) and done by another.
 """
 
 from bson import ObjectId
@@ -18,7 +18,7 @@ __all__ = ["Maintenance"]
 
 
 class Maintenance:
-    """Look after moved targets, and move those that outgrow their document.
+    """Maintain moved targets, and move those that outgrow their document.
 
     :param overflow_at: how many voters a document may hold before its votes are moved; 0: they never are.
     :param qa_overflow_at: the same for questions and messages, the host's documents; by default what holds for ours.
@@ -37,29 +37,29 @@ class Maintenance:
         self._migrate = Duty("migrate", self._migrations.round)
 
     def start(self) -> None:
-        """Start the threads that do not run. A process that has just started looks after what others left."""
+        """Start the threads that do not run. A process that has just started does what others left undone."""
         self._publish.start()
         self._migrate.start()
 
     def stop(self) -> None:
-        """End the threads, after the step in hand."""
+        """End the threads, after their present step."""
         self._publish.stop()
         self._migrate.stop()
 
     def voted(self, id_: ObjectId, pending: int) -> None:
-        """Note a vote on a moved target, or a look at its count."""
+        """Record a vote on a moved target, or a read of its count."""
         self._publish.start()
         if self._publishing.voted(id_, pending):
             self._publish.wake()
 
     def counted(self, target: Target, voters: int) -> None:
-        """Note how many voters a target's arrays hold, by its counters; when they are too many, it is moved soon."""
+        """Record how many voters a target's arrays hold, by its counters; when they are too many, it is moved soon."""
         if self._migrations.counted(target, voters):
             self._migrate.start()
             self._migrate.wake()
 
     def unnamed(self, id_: ObjectId) -> None:
-        """Note a set that its target's document does not name; of an earlier document of ours, it is deleted."""
+        """Record a set that its target's document does not name; one of an earlier document of ours is deleted."""
         self._migrations.unnamed(id_)
         self._migrate.start()
         self._migrate.wake()

@@ -1,4 +1,4 @@
-"""A thread that does something again and again, whatever becomes of it."""
+"""A thread that repeats a task, whatever fails."""
 
 import atexit
 import logging
@@ -15,12 +15,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Duty:
-    """Do something in rounds, until it is stopped.
+    """Repeat a task in rounds, until it is stopped.
 
-    A round that fails is counted, said in the log and done again, after a pause that grows with each failure. A thread
-    that ended all the same is started anew with the next :meth:`start`. When a round last succeeded is in the metrics.
+    A round that fails is counted, logged and repeated, after a pause that grows with each failure. A thread that has
+    ended all the same is started again by the next :meth:`start`. A metric has the time of the last successful round.
 
-    :param work: does a round, and returns how many seconds later the next one is due.
+    :param work: does a round, and returns in how many seconds the next one is due.
     """
 
     def __init__(self, name: str, work: Callable[[], float]) -> None:
@@ -40,16 +40,16 @@ class Duty:
                 thread = Thread(target=self._run, name=f"likes-{self._name}", daemon=True)
                 thread.start()
                 self._thread = thread
-                # A transaction cut off in the middle would hold its documents; so the process ends between two.
+                # A transaction that is cut off would hold its documents, so the process ends between two.
                 atexit.unregister(self.stop)
                 atexit.register(self.stop)
 
     def wake(self) -> None:
-        """Let the next round begin at once."""
+        """Start the next round at once."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End the thread, after the step in hand."""
+        """End the thread, after its present step."""
         atexit.unregister(self.stop)
         self._stopping.set()
         self._wake.set()
@@ -64,7 +64,7 @@ class Duty:
         while not self._stopping.is_set():
             try:
                 due = self._work()
-            except Exception as error:  # a thread that ended would be noticed by nobody
+            except Exception as error:  # nobody would notice a thread that ended
                 self._report(error)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, timeouts.MAINTENANCE_LONGEST_PAUSE_SECONDS)
@@ -76,6 +76,6 @@ class Duty:
 
     def _report(self, error: Exception) -> None:
         metrics.count_maintenance_failure(self._name)
-        # A failure of the database is told by its names: its message may hold what documents hold.
+        # A failure of the database is logged by its names: its message may hold values of documents.
         traceback = None if isinstance(error, PyMongoError) else error
         _logger.warning("maintenance of votes failed", extra={"duty": self._name} | facts(error), exc_info=traceback)

@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Migrations:
-    """Know which targets are to be moved, and move them.
+    """Keep the list of targets to be moved, and move them.
 
     :param overflow_at: how many voters a document of ours may hold; 0: any number.
     :param qa_overflow_at: the same for questions and messages.
@@ -31,7 +31,7 @@ class Migrations:
         self._database = database
         self._overflow_at = {kind: qa_overflow_at if kind in HOST_OWNED else overflow_at for kind in TargetKind}
         self._migration = Migration(database, finder)
-        # Votes come from other threads while this one looks.
+        # Other threads add votes while this one reads.
         self._lock = Lock()
         self._outgrown: dict[Target, float] = {}  # and when to try
         # By how much a count may be higher than the voters that were found, before they are counted again.
@@ -40,7 +40,7 @@ class Migrations:
         self._replicated: bool | None = None
 
     def counted(self, target: Target, voters: int) -> bool:
-        """Note how many voters a target's arrays hold, by its counters; return whether that makes work."""
+        """Record how many voters a target's arrays hold, by its counters; return whether there is work now."""
         limit = self._overflow_at[target.kind] or MANY_VOTERS
         if voters - self._surplus.get(target, 0) <= limit or target in self._outgrown:
             return False
@@ -54,13 +54,13 @@ class Migrations:
         return True
 
     def unnamed(self, id_: ObjectId) -> None:
-        """Note a set that its target's document does not name."""
+        """Record a set that its target's document does not name."""
         with self._lock:
             if len(self._unnamed) < _REMEMBERED:
                 self._unnamed.add(id_)
 
     def round(self) -> float:
-        """Move what is due, and delete what is left of earlier documents; return in how many seconds something is."""
+        """Move the targets that are due, delete sets of earlier documents; return the seconds until the next."""
         with self._lock:
             unnamed, self._unnamed = self._unnamed, set()
         for id_ in unnamed:
@@ -78,7 +78,7 @@ class Migrations:
             return next(due, None)
 
     def _move(self, target: Target) -> None:
-        # Whatever comes of it, the others have their turn first.
+        # Whatever the result, the others are next.
         with self._lock:
             self._outgrown[target] = time.monotonic() + timeouts.RETRY_MIGRATION_SECONDS
         try:

@@ -1,4 +1,4 @@
-"""Publish the totals of moved targets in their documents, compact their votes, and prune what nobody needs."""
+"""Publish the totals of moved targets in their documents, compact their votes, and prune documents without a vote."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database
 from likes_api.repository.votes.compaction import BATCH, Compaction, Moved
 
-# To read as many open votes takes the server a tenth of a millisecond; to compact them two, once.
+# To read as many pending votes takes the server a tenth of a millisecond; to compact them two, once.
 CROWD = 64
 _REMEMBERED = 10_000
 
@@ -22,12 +22,12 @@ P = ParamSpec("P")
 
 
 class Publishing:
-    """Know which sets of votes are crowded, and tend all that have open votes."""
+    """Keep the list of sets with many pending votes, and publish and compact all that have any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._compaction = Compaction(database)
-        # Votes come from other threads while this one looks.
+        # Other threads add votes while this one reads.
         self._lock = Lock()
         self._crowded: set[ObjectId] = set()
         self._busy = False
@@ -38,7 +38,7 @@ class Publishing:
         self._next_sweep = 0.0
 
     def voted(self, id_: ObjectId, pending: int) -> bool:
-        """Note a vote on a moved target, or a look at its count; return whether that makes work at once."""
+        """Record a vote on a moved target, or a read of its count; return whether there is work at once."""
         self._busy = True
         if pending < CROWD:
             return False
@@ -47,7 +47,7 @@ class Publishing:
         return True
 
     def round(self) -> float:
-        """Do what is due; return in how many seconds something is."""
+        """Do what is due; return in how many seconds the next work is."""
         with self._lock:
             crowded, self._crowded = self._crowded, set()
         for id_ in crowded:
@@ -64,7 +64,7 @@ class Publishing:
         return max(0.0, self._next_sweep - time.monotonic())
 
     def _tend_all(self, ids: list[ObjectId]) -> None:
-        """Tend each; the totals of the others are published whatever is wrong with one."""
+        """Publish and compact each set; a failure of one does not stop the others."""
         failure: Exception | None = None
         for id_ in ids:
             try:
@@ -120,7 +120,7 @@ class Publishing:
             self._free()
 
     def _free(self) -> None:
-        """Others hold what we want to write. Mostly they are alive, and do the same; look whether they are."""
+        """End the transaction that holds the documents, if it is abandoned; mostly its process lives."""
         if self._looked + timeouts.LOOK_FOR_ABANDONED_SECONDS < time.monotonic():
             self._looked = time.monotonic()
             abort_abandoned_transactions(self._database.client, idle=timeouts.ABANDONED_IDLE_SECONDS)

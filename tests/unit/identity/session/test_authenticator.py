@@ -11,7 +11,7 @@ from harness.nextauth import forge
 from harness.nextauth.vectors import Vector, load, named
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential
 from likes_api.identity.session.authenticator import SessionAuthenticator
-from likes_api.identity.session.database_session import SessionLookup
+from likes_api.repository.sessions import SessionRepository
 
 V4 = "next-auth.session-token"
 V5 = "authjs.session-token"
@@ -37,7 +37,7 @@ class Sessions:
 
 
 def authenticator(
-    *secrets: str, cookie_name: str | None = None, sessions: SessionLookup | None = None
+    *secrets: str, cookie_name: str | None = None, sessions: SessionRepository | None = None
 ) -> SessionAuthenticator:
     return SessionAuthenticator(
         secrets=secrets,
