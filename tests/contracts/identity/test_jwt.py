@@ -112,9 +112,7 @@ def test_session_of_a_user_who_is_called_like_a_guest_is_nobodys(app: Flask, dat
 
 
 def test_same_user_is_limited_together_by_token_and_by_cookie(module_database: Database, issuers: str) -> None:
-    limited = settings(
-        JWT_ISSUERS=issuers, RATELIMIT_ENABLED="true", LIMIT_QA_VOTE="2/hour", RATELIMIT_STORAGE_URI="memory://"
-    )
+    limited = settings(JWT_ISSUERS=issuers, RATELIMIT_ENABLED="true", LIMIT_QA_VOTE="2/hour")
     app = create_app(limited, module_database)
     assert vote(app, jwt("eve")).status_code == 404
     assert post(app, user="eve").status_code == 404

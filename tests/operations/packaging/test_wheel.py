@@ -58,7 +58,7 @@ def test_contract_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) 
     )
     assert where.startswith(str(installed.parent))
     chosen = "not database and not burst and not anything and not any_ and not race and not at_once"
-    command = [python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", chosen, "tests/contracts"]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, "tests/contracts"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     print(run.stdout)
     assert run.returncode == 0, run.stdout + run.stderr
