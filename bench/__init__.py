@@ -1,1 +1,1 @@
-"""Benchmarks: every figure beside a ceiling measured in the same run, because this machine's own speed varies."""
+"""Benchmarks: each figure beside a ceiling measured in the same run, because a machine's speed varies."""

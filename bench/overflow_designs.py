@@ -1,4 +1,4 @@
-"""Designs that were not taken, as short as can be, for comparison: see ``docs/decisions/0009``."""
+"""Minimal forms of designs that were not chosen, for comparison: see ``docs/decisions/0009``."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""What one would write instead: a Flask application with the three documented steps, one after the other.
+"""A plain alternative to this service: a Flask application with the three documented steps, one after the other.
 
 No CSRF, no limits, no metrics, no tracing; the user is who a header says. Run by gunicorn, two workers of 16 threads.
 """

@@ -1,4 +1,4 @@
-"""Votes per second through gunicorn, beside the driver alone and beside what one would write instead.
+"""Votes per second through gunicorn, beside the driver alone and beside a plain Flask application.
 
 Through gunicorn: the default settings (but limits that nobody reaches), wrk with 32 connections kept alive, 500 voters,
 1,000 targets drawn at random. The driver alone: 2 processes of 8 threads, one conditional ``find_one_and_update`` per

@@ -1,1 +1,1 @@
-"""Break things under load on this machine, and compare what clients were told with what the database holds."""
+"""Break parts of a deployment under load on this machine, and compare the clients' answers with the database."""

@@ -16,7 +16,7 @@ LONG: dict[str, Callable[[], Report]] = {"memory": memory.main}
 
 
 def main() -> None:
-    """Run the named scenarios one after the other."""
+    """Run the named scenarios, one after the other."""
     parser = argparse.ArgumentParser(prog="faults", description=__doc__)
     everything = SCENARIOS | LONG
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(everything)}")

@@ -1,4 +1,4 @@
-"""Send an hour's worth of votes, and watch the workers' memory: ``FAULTS_REQUESTS`` of them, 500,000 by default.
+"""Measure the workers' memory under many votes: ``FAULTS_REQUESTS`` of them, 500,000 by default.
 
 wrk over 32 kept-alive connections, 5,000 users, the limiter on. Resident memory (RSS) is read after a tenth of the
 requests, when caches and allocators have filled, and at the end.
@@ -21,7 +21,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 USERS = 5_000
 TARGETS = 1_000
 ROUND_SECONDS = 10
-# Beyond what a look at an allocator's moment explains.
+# More than the variation of an allocator between two readings.
 MAX_GROWTH = 1.10
 
 

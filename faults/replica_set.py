@@ -85,7 +85,7 @@ def _break_everything(
     report: Report, crowd: Crowd, members: ReplicaSet, gunicorn: Gunicorn, limiter_store: EmbeddedMongod
 ) -> None:
     def during(seconds: float, *steps: Callable[[], object]) -> tuple[float, float]:
-        """Do something, let time pass, and return the span."""
+        """Call a function, wait, and return the span of time."""
         begin = time.monotonic()
         for step in steps:
             step()

@@ -75,7 +75,7 @@ def _uri(data: Path) -> str:
 
 
 def _is_listening(supervisor: int, data: Path) -> bool:
-    """Tell whether gunicorn has workers below the supervisor, whose other child is mongod."""
+    """Whether gunicorn has workers below the supervisor, whose other child is mongod."""
     if not re.fullmatch(r"mongodb://\S+", _uri(data) if (data / "mongodb" / "likes-api.lock").exists() else ""):
         return False
     return any(len(children(child)) >= 2 for child in children(supervisor))

@@ -24,12 +24,12 @@ HALF_OPEN = 200
 SLOW = 500
 CLIENTS = 8
 TARGETS = [f"q_{number}" for number in range(10)]
-# Between two votes of a client: the machine is not to be the limit.
+# The pause between two votes of a client, so that the machine is not the limit.
 PAUSE_SECONDS = 0.05
 SPAN_SECONDS = 7.0
 SLOW_HEAD = b"POST /api/likes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Padding: "
 MAX_RATIO = 3.0
-# Below this, a ratio of two quick answers says more about the machine than about us.
+# Below this, the ratio of two quick answers depends on the machine, not on the service.
 LEAST_SECONDS = 0.1
 
 
@@ -77,7 +77,7 @@ def _compare(report: Report, everyone: Crowd, name: str, port: int) -> None:
 
 
 def _p99(everyone: Crowd, port: int) -> float:
-    """Let new voters vote for a while, and enter their clients in everyone's list."""
+    """Let new voters vote for a while, and add their clients to the list of all."""
     crowd = Crowd(port, CLIENTS, TARGETS, PAUSE_SECONDS, first=len(everyone.clients))
     crowd.start()
     time.sleep(SPAN_SECONDS)

@@ -1,4 +1,4 @@
-"""Clients that vote over connections kept alive, and write down what became of each request."""
+"""Clients that vote over connections kept alive, and record the outcome of each request."""
 
 import http.client
 import json
@@ -15,9 +15,9 @@ from likes_api.votes import Vote
 SECRET = "a secret for faults and nothing else"
 COOKIE = "next-auth.session-token"
 VOTERS_PER_CLIENT = 20
-# What was not answered may still happen for as long as the application lets the database work on it.
+# A vote without an answer may still be applied, for as long as a request may use the database.
 SETTLE_SECONDS = 3.0
-# Longer than anybody should wait; what takes longer counts as unanswered.
+# A request that takes longer counts as unanswered.
 PATIENCE_SECONDS = 8.0
 ACKNOWLEDGED = frozenset({200, 204, 409, 410})
 _REFUSED_PAUSE = 0.02
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass
 class Client:
-    """Vote in a thread of its own, one request at a time; toggles are never repeated blindly."""
+    """Vote in a thread, one request at a time; a toggle whose outcome is unknown is never repeated."""
 
     port: int
     number: int
@@ -74,7 +74,7 @@ class Client:
         return {"Content-Type": "application/json", "Cookie": f"{COOKIE}={token}"}
 
     def _vote(self, connection: http.client.HTTPConnection, headers: dict[str, str], key: Key, vote: Vote) -> bool:
-        """Cast one vote and enter it in the books; tell whether its outcome is known."""
+        """Cast one vote and record it in the ledger; return whether its outcome is known."""
         body = json.dumps({"targetId": key[1], "targetType": "question", "voteType": vote})
         status, answer = self._request(connection, "POST", "/api/likes", body, headers)
         if status == 200:
@@ -87,7 +87,7 @@ class Client:
     def _request(
         self, connection: http.client.HTTPConnection, method: str, url: str, body: str | None, headers: dict[str, str]
     ) -> tuple[int, bytes]:
-        """Send one request, and write down what became of it."""
+        """Send one request, and record its outcome."""
         began = time.monotonic()
         status, answer = -1, b""
         try:
@@ -150,18 +150,18 @@ class Crowd:
         self._threads = [Thread(target=client.run, args=(self._stop,), daemon=True) for client in self.clients]
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let each finish the request in hand."""
+        """Stop all clients after their present request."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Return what became of all requests, in the order in which they ended."""
+        """Return the outcomes of all requests, in the order in which they ended."""
         everyone = [outcome for client in self.clients for outcome in list(client.outcomes)]
         return sorted(everyone, key=lambda outcome: outcome.began + outcome.seconds)

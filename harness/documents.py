@@ -1,4 +1,4 @@
-"""Look at the documents themselves, past the code that is tested."""
+"""Read documents directly, not through the code under test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _HALVES = (("likedBy", "upvotes"), ("dislikedBy", "downvotes"))
 
 @contextmanager
 def named_database(client: MongoClient[Document]) -> Iterator[Database]:
-    """Give a new database that several tests share: dropping one takes the server 0.1 s."""
+    """Yield a new database that several tests share: dropping one takes the server 0.1 s."""
     name = f"test_{uuid4().hex}"
     try:
         yield client[name]
@@ -25,7 +25,7 @@ def named_database(client: MongoClient[Document]) -> Iterator[Database]:
 
 @contextmanager
 def emptied_afterwards(database: Database) -> Iterator[None]:
-    """Leave no documents to the next test."""
+    """Delete all documents after a test."""
     try:
         yield
     finally:
@@ -44,7 +44,7 @@ def snapshot(database: Database) -> dict[str, list[Document]]:
 
 
 def faults(document: Document, surplus: dict[str, int] | None = None) -> Iterator[str]:
-    """Tell what is wrong with a target's votes: the invariant of ``CONTRACTS.md``.
+    """Return what is wrong with a target's votes, by the invariant of ``CONTRACTS.md``.
 
     :param surplus: by how much a counter was higher than its array when the host imported it.
     """
@@ -63,5 +63,5 @@ def faults(document: Document, surplus: dict[str, int] | None = None) -> Iterato
 
 
 def all_faults(database: Database) -> list[str]:
-    """Tell what is wrong with the votes of any target; an empty list is what every test wants."""
+    """Return what is wrong with the votes of any target; an empty list where nothing is."""
     return [fault for name in TARGET_COLLECTIONS for document in database[name].find() for fault in faults(document)]

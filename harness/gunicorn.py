@@ -1,4 +1,4 @@
-"""The processes that are broken: gunicorn as an operator runs it, and the three members of a replica set."""
+"""The processes that the fault runs break: gunicorn as an operator runs it, and a replica set of three members."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.02
 
 
 class Process:
-    """A child that can be killed, frozen and started again with the same words."""
+    """A child process that can be killed, frozen and started again with the same arguments."""
 
     def __init__(self, command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         self._command = command
@@ -37,7 +37,7 @@ class Process:
         return self._process.pid
 
     def start(self) -> None:
-        """Start; what it says is added to its log."""
+        """Start the process; its output is added to its log."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 tied_to_this_process(self._command),
@@ -58,7 +58,7 @@ class Process:
         return self._process.wait(seconds)
 
     def end(self) -> None:
-        """Make sure that it is gone."""
+        """Kill the process if it still runs, and wait for its end."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -82,7 +82,7 @@ class Gunicorn(Process):
         return children(self.pid)
 
     def is_serving(self) -> bool:
-        """Tell whether it answers."""
+        """Whether gunicorn answers."""
         with suppress(requests.RequestException):
             return requests.get(f"http://127.0.0.1:{self.port}/healthz", timeout=1).ok
         return False
@@ -131,7 +131,7 @@ def children(pid: int) -> list[int]:
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
-    """Wait for something to come to pass.
+    """Wait until a condition holds.
 
     :raises TimeoutError: it did not.
     """

@@ -1,4 +1,4 @@
-"""What a client knows about the votes it cast: it trusts answers, and keeps both outcomes where there is none.
+"""The votes that a client has cast: the state by each answer, and both possible states where there is none.
 
 A toggle that was not answered, or answered with an error, may have happened or not. Its client does not repeat it, for
 that could take the vote back; the next answer tells which it was. Each (voter, target) belongs to one client, so
@@ -30,7 +30,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Ledger:
-    """Keep the books of one client."""
+    """The ledger of one client."""
 
     entries: dict[Key, Entry] = field(default_factory=dict)
     acknowledged: int = 0
@@ -39,7 +39,7 @@ class Ledger:
     contradictions: list[str] = field(default_factory=list)
 
     def answered(self, key: Key, vote: Vote, after: State) -> None:
-        """Note an acknowledged toggle; its answer must follow from a state that was possible."""
+        """Record an acknowledged toggle; its answer must follow from a state that was possible."""
         entry = self.entries.setdefault(key, Entry())
         origins = {state for state in entry.possible if toggled(state, vote) is after}
         if not origins:
@@ -52,7 +52,7 @@ class Ledger:
         entry.possible = {after}
 
     def put(self, key: Key, vote: State, *, changed: bool) -> None:
-        """Note that a vote was set, or was so already: not a toggle, so it may be repeated."""
+        """Record that a vote was set, or was so already: not a toggle, so it may be repeated."""
         entry = self.entries.setdefault(key, Entry())
         if not any((state is not vote) is changed for state in entry.possible):
             self.contradictions.append(f"{key}: set to {vote}, changed: {changed}, but it was {describe(entry)}")
@@ -63,18 +63,18 @@ class Ledger:
         entry.possible = {vote}
 
     def put_unanswered(self, key: Key, vote: State) -> None:
-        """Note that a vote may have been set."""
+        """Record that a vote may have been set."""
         self.uncertain += 1
         self.entries.setdefault(key, Entry()).possible.add(vote)
 
     def unanswered(self, key: Key, vote: Vote) -> None:
-        """Note a toggle of which nobody knows whether it happened."""
+        """Record a toggle whose outcome is unknown."""
         entry = self.entries.setdefault(key, Entry())
         self.uncertain += 1
         entry.possible |= {toggled(state, vote) for state in entry.possible}
 
     def lost_and_doubled(self, held: Mapping[Key, State]) -> tuple[list[str], list[str]]:
-        """Compare with what the database holds in the end.
+        """Compare with the database's votes in the end.
 
         :returns: what was acknowledged and is not there (or was done twice, which may look the same), and what was
             done twice for certain.

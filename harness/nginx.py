@@ -76,7 +76,7 @@ def running_nginx(upstream: str) -> Iterator[Nginx]:
 
 
 def _site(nginx: Nginx, upstream: str, directory: Path) -> str:
-    """Put a test's own places into the documented site."""
+    """Return the documented site with a test's own paths and ports."""
     site = (ROOT / "deploy" / "nginx.conf").read_text()
     for pattern, replacement in (
         (r"127\.0\.0\.1:8000", upstream),

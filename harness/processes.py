@@ -1,4 +1,4 @@
-"""Do to a process what happens to processes."""
+"""Halt a process for a while, as a debugger or a busy machine does."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ _SECONDS = 60.0
 
 @contextmanager
 def halted(pid: int) -> Iterator[None]:
-    """Keep a process from running meanwhile: from the moment that all its threads have stopped."""
+    """Halt a process within the block, which begins when all its threads have stopped."""
     os.kill(pid, signal.SIGSTOP)
     try:
         end = time.monotonic() + _SECONDS

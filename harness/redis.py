@@ -23,7 +23,7 @@ class Redis:
     process: subprocess.Popen[bytes]
 
     def empty(self) -> None:
-        """Forget everything."""
+        """Delete all keys."""
         with redis.Redis(unix_socket_path=self.uri.partition("//")[2]) as client:
             client.flushall()
 

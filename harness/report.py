@@ -1,4 +1,4 @@
-"""What a run of faults amounts to: figures, and what must hold."""
+"""The report of a fault run: figures, and conditions that must hold."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ MAX_SECONDS = 3.5
 
 @dataclass
 class Report:
-    """Collect lines for people and the reasons to fail."""
+    """Collect lines to print, and the reasons to fail."""
 
     failures: list[str] = field(default_factory=list)
 
@@ -26,14 +26,14 @@ class Report:
         print(line, flush=True)
 
     def require(self, holds: bool, line: str) -> None:
-        """Print a line; where it does not hold, the run has failed."""
+        """Print a line; the run fails where the condition does not hold."""
         print(f"{'ok  ' if holds else 'FAIL'} {line}", flush=True)
         if not holds:
             self.failures.append(line)
 
 
 def held_votes(documents: Iterable[Mapping[str, object]]) -> dict[Key, State]:
-    """Read from the documents who voted how."""
+    """Return each voter's vote, by the documents."""
     held: dict[Key, State] = {}
     for document in documents:
         for name, vote in (("likedBy", Vote.UP), ("dislikedBy", Vote.DOWN)):
@@ -42,7 +42,7 @@ def held_votes(documents: Iterable[Mapping[str, object]]) -> dict[Key, State]:
 
 
 def summarize(report: Report, crowd: Crowd, database: Database) -> None:
-    """Compare the clients' books with the database, and look at how long requests took."""
+    """Compare the clients' ledgers with the database, and report how long requests took."""
     held = held_votes([*database.questions.find(), *database.likes_posts.find()])
     lost, doubled = [], []
     for client in crowd.clients:

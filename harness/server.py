@@ -30,7 +30,7 @@ COMMAND = [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION, "wsgi:app"]
 
 
 class ServerError(Exception):
-    """gunicorn does not start; the message holds all that it said."""
+    """gunicorn does not start; the message holds its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Server:
 
 @contextmanager
 def running_server(environment: Mapping[str, str]) -> Iterator[str]:
-    """Run gunicorn and give its base URL, without a slash at the end.
+    """Run gunicorn and yield its base URL, without a slash at the end.
 
     :param environment: the settings, ``LIKES_MONGODB_URI`` and ``LIKES_MONGODB_DATABASE`` among them; settings in this
         process's own environment do not count. ``LIKES_SECRET_KEY`` has a default.
@@ -56,7 +56,7 @@ def running_server(environment: Mapping[str, str]) -> Iterator[str]:
 
 @contextmanager
 def started_server(environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run gunicorn as :func:`running_server` does, and give its process and its log as well."""
+    """Run gunicorn as :func:`running_server` does, and yield its process and its log as well."""
     with tempfile.NamedTemporaryFile(prefix="likes-api-gunicorn-", suffix=".log") as log:
         process, url = _start(environment, log)
         try:

@@ -1,4 +1,4 @@
-"""Make session tokens that next-auth would not: odd claims and headers under a right key."""
+"""Make session tokens that next-auth would not make: odd claims and headers under a valid key."""
 
 import json
 from collections.abc import Mapping

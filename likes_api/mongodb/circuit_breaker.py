@@ -1,4 +1,4 @@
-"""Fail at once while the database is unavailable, instead of letting every thread find that out by waiting.
+"""Fail at once while the database is unavailable, instead of after a wait in every thread.
 
 Each client has a circuit breaker. It opens when calls in a row failed to reach the database. While it is open every
 call is refused at once, and one thread probes the database until it answers: no request has to try.
@@ -38,7 +38,7 @@ class DatabaseUnavailable(ConnectionFailure):
 
 @contextmanager
 def bypassed() -> Iterator[None]:
-    """Let the calls of the block past every circuit breaker: neither refused nor counted."""
+    """Exempt the calls of the block from every circuit breaker: they are neither refused nor counted."""
     token = _bypassed.set(True)
     try:
         yield
@@ -54,7 +54,7 @@ def is_bypassed() -> bool:
 class CircuitBreaker:
     """Watch the calls of one client.
 
-    :param probe: asks the database for a sign of life, for a second or so; raises where there is none.
+    :param probe: pings the database, for about a second; raises where it does not answer.
     :param announce: is called with every change, under a lock: whether the circuit breaker is open now.
     """
 
@@ -78,9 +78,9 @@ class CircuitBreaker:
     def watch(self, *, refuses: bool = True) -> Iterator[None]:
         """Watch a call to the database.
 
-        An answer of the server is a sign of life, also one that refuses the command. A pool without a free connection
-        says nothing of the server but that we are busy; nor does a time limit, which the driver may have run into
-        before it asked (``pymongo.timeout``).
+        Any answer of the server counts as success, also one that refuses the command. A pool without a free connection
+        is no failure of the server; nor is a time limit, which may have passed before the driver asked
+        (``pymongo.timeout``).
 
         :param refuses: whether the call may be refused.
         :raises DatabaseUnavailable: the circuit breaker is open.

@@ -56,7 +56,7 @@ def client_options(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Give all database calls within the block this long together, waiting for a server and retries included.
+    """Limit the time of all database calls within the block together, including waits for a server and retries.
 
     Within another deadline the earlier one counts. Source: PyMongo documentation, ``pymongo.timeout`` (client-side
     operations timeout).
@@ -70,7 +70,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def seconds_left() -> float:
-    """Tell how long the deadline leaves; infinity where there is none."""
+    """Return the seconds until the deadline; infinity where there is none."""
     return _end.get() - time.monotonic()
 
 

@@ -1,6 +1,6 @@
 """Connection strings as operators write them: what is wrong with one, what it names, and which options are ours.
 
-No server and no name server is asked. Nothing said here holds a part of the string but names of options.
+No server and no name server is asked. Messages hold no part of the string but names of options.
 
 PyMongo is imported where it is used: gunicorn's master imports this module, and gevent has to patch a worker before
 PyMongo is there (``docs/decisions/0017``).

@@ -1,4 +1,4 @@
-"""The shape of what goes to and comes from MongoDB."""
+"""Types of the values that are sent to MongoDB and read from it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a log and a metric say of a failure of the database: its names, never its message.
+"""Describe a failure of the database for logs and metrics: by its names, never by its message.
 
 A message may hold values of documents (MongoDB's of a duplicate key does), host names or a user's name.
 """

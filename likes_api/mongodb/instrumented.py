@@ -1,4 +1,4 @@
-"""What every call to the database passes: it is watched by the circuit breaker, its failure counted, and it is traced.
+"""The client of a serving process: the circuit breaker watches each call, its failure is counted, and it is traced.
 
 A thin layer over PyMongo's own classes, so that no call site has to think of it.
 """
@@ -42,7 +42,7 @@ class InstrumentedClient(MongoClient[Document]):
         self.circuit = CircuitBreaker(self._probe, metrics.circuit_is_open)
 
     def close(self) -> None:
-        """Close the connections, and leave the database alone from now on."""
+        """Close the connections, and stop the circuit breaker's probe."""
         self.circuit.stop()
         super().close()
 
@@ -88,7 +88,7 @@ def current_request_id() -> str | None:
 
 
 def instrumented(database: Database) -> Database:
-    """Put the layer on a database; a double that is none of PyMongo's stays as it is."""
+    """Return a database whose calls are traced; a double that is none of PyMongo's stays as it is."""
     if not isinstance(database, pymongo.database.Database) or isinstance(database, _InstrumentedDatabase):
         return database
     return _InstrumentedDatabase(database.client, database.name, prefix_of(database))

@@ -1,4 +1,4 @@
-"""Tell the metrics what the driver does: each command, and each wait for a connection."""
+"""Record the driver's work in the metrics: each command, and each wait for a connection."""
 
 from pymongo.monitoring import (
     CommandFailedEvent,
@@ -26,14 +26,14 @@ class CommandMetrics(CommandListener):
     """Time every command by its name."""
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Wait for its end."""
+        """Do nothing; the end of the command has its time."""
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Note the time the server and the way there took."""
+        """Record the time of the command, its round trip included."""
         metrics.observe_command(event.command_name, event.duration_micros / 1e6, ok=True)
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Note the time until it failed."""
+        """Record the time until it failed."""
         metrics.observe_command(event.command_name, event.duration_micros / 1e6, ok=False)
 
 
@@ -41,15 +41,15 @@ class PoolMetrics(ConnectionPoolListener):
     """Time every wait for a connection; a wait that ends without one counts as well."""
 
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
-        """Note the wait."""
+        """Record the wait."""
         metrics.observe_pool_wait(event.duration or 0)
 
     def connection_check_out_failed(self, event: ConnectionCheckOutFailedEvent) -> None:
-        """Note the wait in vain."""
+        """Record the wait, which failed."""
         metrics.observe_pool_wait(event.duration or 0)
 
     def pool_created(self, event: PoolCreatedEvent) -> None:
-        """Ignore it, as all below."""
+        """Ignore this event, and all those below."""
 
     def pool_ready(self, event: PoolReadyEvent) -> None:  # noqa: D102
         pass

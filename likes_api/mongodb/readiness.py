@@ -1,4 +1,4 @@
-"""Tell whether the database can take a vote now, and if not, what is wrong with it."""
+"""Check whether the database can take a vote now, and if not, why."""
 
 from enum import StrEnum
 
@@ -19,18 +19,18 @@ from likes_api.mongodb.instrumented import circuit_of
 
 
 class Unready(StrEnum):
-    """What an operator looks into first."""
+    """The reason that a database is not ready: where an operator should look first."""
 
     UNREACHABLE = "unreachable"  # no server: it is down, or the way to it
     SLOW = "slow"  # there is a server, but it does not answer in time
     NO_PRIMARY = "no primary"  # servers answer, but none takes writes
-    BUSY = "no free connection"  # we have as many calls under way as we may have
+    BUSY = "no free connection"  # as many calls are under way as there may be
     REFUSED = "refused"  # it answered with an error: a password, a permission
     CIRCUIT_OPEN = "circuit open"  # it answers, but this worker still refuses votes; it is about to notice
 
 
 def fault_of(database: Database, seconds: float) -> Unready | None:
-    """Ask the primary for a sign of life, in one round trip, and wait so long for it; then ask the circuit breaker.
+    """Return why the next vote of this worker would fail: ping the primary, in one round trip, then ask the breaker.
 
     The answer is about the next vote of this worker. An open circuit breaker would refuse it.
     """
@@ -57,7 +57,7 @@ def fault_of(database: Database, seconds: float) -> Unready | None:
 
 
 def _why_no_server(database: Database) -> Unready:
-    """Read it from what the driver's monitors saw last."""
+    """Return the reason by the last observations of the driver's monitors."""
     servers = database.client.topology_description.server_descriptions().values()
     if any(server.is_server_type_known for server in servers):
         return Unready.NO_PRIMARY

@@ -1,4 +1,4 @@
-"""Every time limit of the database, in one table: who waits how long, and what follows from what.
+"""Every time limit of the database, in one table, and how each follows from the others.
 
 ``CONTRACTS.md`` promises an answer within 3.5 s, whatever the database does. The other limits of a request are parts of
 that; those of maintenance concern nobody who waits.

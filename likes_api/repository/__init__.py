@@ -1,6 +1,6 @@
 """MongoDB: the only package that imports pymongo. It knows no Flask.
 
-``StoreError`` is what every call here may raise when the database is away, slow or refuses.
+Every call here may raise ``StoreError``, when the database is unavailable, slow or refuses.
 """
 
 from pymongo.errors import PyMongoError as StoreError

@@ -1,4 +1,4 @@
-"""Write the documents that votes hang on, as ``likes-api import`` brings them.
+"""Write the targets of votes, users and people, as ``likes-api import`` reads them.
 
 Every write is an upsert by id, so importing a file again changes nothing. Fields that a line does not name stay as
 they are, votes among them.
@@ -31,7 +31,7 @@ _NO_ARRAY_CODES = frozenset({17043, 17048, 17049, 17124, 28664})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One document to be there: what it is, its id and fields, and the votes it brings along."""
+    """One document to be written: its kind, its id and fields, and the votes that come with it."""
 
     kind: str
     id: str
@@ -58,12 +58,12 @@ class ContentRepository:
         self._migration = Migration(database, self._finder)
 
     def put(self, records: Sequence[Record]) -> dict[int, str]:
-        """Write records, one round trip for each kind among them, and one more where they bring votes along.
+        """Write records, one round trip for each kind among them, and one more where they have votes.
 
         Targets that have more voters than their document may hold take many, and so do records that cannot be stored.
 
         :returns: the reason for each record that was refused, by its index in ``records``.
-        :raises likes_api.repository.StoreError: the database is away; some records may have been written.
+        :raises likes_api.repository.StoreError: the database is unavailable; some records may have been written.
         """
         by_kind: dict[str, list[int]] = {}
         for index, record in enumerate(records):
@@ -76,7 +76,7 @@ class ContentRepository:
         return refused
 
     def _write(self, collection: str, records: Mapping[int, Record]) -> dict[int, str]:
-        """Write records of one collection; where one spoils the whole command, each by itself."""
+        """Write records of one collection; each by itself where one makes the whole command fail."""
         indexes = list(records)
         refused: dict[int, str] = {}
         done: Mapping[str, Any]
@@ -98,7 +98,7 @@ class ContentRepository:
         return refused
 
     def _import_votes(self, records: Sequence[Record], indexes: list[int]) -> dict[int, str]:
-        """Bring the votes of those whose document did not take them, because they are too many or moved."""
+        """Import the votes of records whose document did not take them, because they are too many or moved."""
         kind = TargetKind(records[indexes[0]].kind)
         field_ = self._finder.id_field(kind)
         voters = {"$add": [{"$size": {"$ifNull": [f"${array}", []]}} for array in ("likedBy", "dislikedBy")]}
@@ -166,7 +166,7 @@ def _reason(write_error: Document) -> str:
 
 
 def _unstorable(error: Exception) -> str | None:
-    """Say why a record cannot be stored; ``None`` where the failure is not about a record."""
+    """Return why a record cannot be stored; ``None`` where the failure is not about a record."""
     if isinstance(error, UnicodeError):
         return "it holds text that is not valid Unicode"
     if isinstance(error, DocumentTooLarge) or (isinstance(error, OperationFailure) and error.code in _TOO_LARGE_CODES):

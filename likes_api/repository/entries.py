@@ -1,4 +1,4 @@
-"""What an entry's owner says about likes on it."""
+"""The rules that an entry's owner has set for likes on it."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class EntryRepository:
         self._entries = collections.get(database, collections.ENTRIES)
 
     def policy(self, entry_id: str) -> EntryPolicy:
-        """Read one entry's policy, in one round trip; missing fields mean not locked, and nothing said on guests.
+        """Read one entry's policy, in one round trip; missing fields mean not locked, and no rule for guests.
 
         :raises TargetNotFound: there is no such entry.
         """

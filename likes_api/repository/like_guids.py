@@ -1,4 +1,4 @@
-"""The guids that likes go by: see ``docs/decisions/0008``."""
+"""The guids of likes: see ``docs/decisions/0008``."""
 
 import hmac
 import json
@@ -17,7 +17,7 @@ _GUID_BYTES = 16
 
 
 class LikeGuids:
-    """Name likes: 32 hex digits each, the same as long as the deployment's data live.
+    """Make the guids of likes: 32 hex digits each, which stay the same as long as the deployment's data.
 
     :raises likes_api.repository.StoreError: from every method, until the key has been read once.
     """
@@ -28,13 +28,13 @@ class LikeGuids:
         self._lock = Lock()
 
     def guid_of(self, target: Target, voter: str) -> str:
-        """Name one voter's like of a target. No round trip, but for the first call in a process."""
+        """Return the guid of one voter's like of a target: no round trip, but for the first call in a process."""
         # JSON, because no two triples have the same: an id may hold any separator that one would think of.
         like = json.dumps([target.kind, target.id, voter]).encode()
         return hmac.digest(self._read_key(), like, "sha256")[:_GUID_BYTES].hex()
 
     def _read_key(self) -> bytes:
-        """Return the key. It is made by whoever comes first, in one operation, so all agree on it.
+        """Return the key. The first process to ask makes it, in one operation, so all processes have the same.
 
         Of simultaneous upserts by ``_id`` one inserts, and the server repeats the others as updates (MongoDB manual,
         "Upsert with Duplicate Values"). The client's write concern makes it last before it is used.

@@ -9,7 +9,7 @@ from likes_api.mongodb.documents import Database
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody as others see them."""
+    """A person as others see them."""
 
     guid: str
     diaspora_id: str
@@ -24,7 +24,7 @@ class PeopleRepository:
         self._people = collections.get(database, collections.PEOPLE)
 
     def by_guids(self, guids: Collection[str]) -> dict[str, Person]:
-        """Read many people in one round trip, or none where nobody is asked for; who does not exist is left out.
+        """Read many people in one round trip, or none for an empty list; those who do not exist are left out.
 
         :raises likes_api.repository.StoreError: the database did not answer.
         """

@@ -21,7 +21,7 @@ _SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class ServiceToken:
-    """What an operator sees of a token.
+    """A token as an operator sees it.
 
     :param last_used: the day (UTC) of the last request with it; ``None`` where there was none.
     """
@@ -67,7 +67,7 @@ class ServiceTokenRepository:
         return frozenset(found["scopes"])
 
     def create(self, name: str, scopes: Collection[str], now: datetime) -> str:
-        """Make a token and return it, to be seen this once."""
+        """Make a token and return it; it cannot be read again."""
         id_, secret = secrets.token_hex(_ID_BYTES), secrets.token_hex(_SECRET_BYTES)
         self._tokens.insert_one(
             {"_id": id_, "name": name, "scopes": sorted(set(scopes)), "secret": _digest(secret), "created": now}
@@ -75,7 +75,7 @@ class ServiceTokenRepository:
         return _token(id_, secret)
 
     def rotate(self, id_: str, overlap: timedelta, now: datetime) -> str:
-        """Give a token another secret and return it, to be seen this once.
+        """Replace a token's secret and return the token; it cannot be read again.
 
         The secret before stays valid for the overlap; one that was replaced earlier does not.
 

@@ -48,7 +48,7 @@ class SessionRepository:
         self._users = collections.get(database, collections.USERS)
 
     def user_of(self, session_token: str, now: datetime) -> str | None:
-        """Tell the user whose session this is, or ``None`` where it is unknown or over, or the user gone.
+        """Return the user whose session this is, or ``None`` where it is unknown or over, or the user is gone.
 
         One round trip. ``expires`` is compared by the server, for which only a date is later than a date; nor
         can a date that Python has no value for (after the year 9999) fail here.

@@ -21,7 +21,7 @@ _TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token stands for."""
+    """The person and the scopes of a token."""
 
     person: str
     scopes: frozenset[str]
@@ -29,7 +29,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """A token that somebody else made, as it is kept here; ``hash`` is its SHA-256 in hex."""
+    """A token that another application made, as it is kept here; ``hash`` is its SHA-256 in hex."""
 
     hash: str
     person: str
@@ -52,7 +52,7 @@ class TokenRepository:
         self._people = collections.get(database, collections.PEOPLE)
 
     def grant_of(self, token: str, now: datetime) -> Grant | None:
-        """Tell what a token stands for, or ``None`` where it is unknown, expired or revoked, or its person gone.
+        """Return the grant of a token, or ``None`` where it is unknown, expired or revoked, or its person is gone.
 
         One round trip. The time is checked besides the TTL index, whose sweep comes once a minute, or later on a busy
         server (MongoDB manual, "TTL Indexes").
@@ -76,7 +76,7 @@ class TokenRepository:
         return None if found is None else Grant(found["person"], frozenset(found["scopes"]))
 
     def create(self, person: str, scopes: Collection[str], lifetime: timedelta, now: datetime) -> str:
-        """Make a token for a person and return it: 64 hex digits, to be seen this once.
+        """Make a token for a person and return it: 64 hex digits, which cannot be read again.
 
         :raises UnknownPerson: there is no such person.
         """
@@ -106,7 +106,7 @@ class TokenRepository:
         return refused
 
     def revoke(self, token: str) -> bool:
-        """Make a token invalid from now on; tell whether there was one."""
+        """Make a token invalid from now on; return whether there was one."""
         return self._tokens.delete_one({"_id": _digest(token)}).deleted_count == 1
 
 
