@@ -22,7 +22,7 @@ from likes_api.mongodb.client import connect
 from likes_api.mongodb.instrumented import circuit_of, connect_instrumented
 from tests.support.clock import stopwatch
 from tests.support.commands import CountedCommands
-from tests.support.every_route import CALLS, Call, populate, send
+from tests.support.every_route import CALLS, Call, close_limiter, populate, send
 from tests.support.settings import settings
 
 AWAY = "mongodb://127.0.0.1:1/?replicaSet=none"
@@ -70,7 +70,10 @@ def application(uri: str, listeners: Any = (), **environment: str) -> Iterator[t
         app = create_app(settings(DEMO="true", **environment), client["likes"])
         circuit = circuit_of(client["likes"])
         assert circuit is not None
-        yield app, circuit
+        try:
+            yield app, circuit
+        finally:
+            close_limiter(app)
 
 
 def asked(app: Flask, call: Call, token: str) -> Answer:
@@ -104,8 +107,9 @@ def failing(request: pytest.FixtureRequest, world: World) -> dict[Call, Answer]:
     """What each route answers while the database fails: all of them at once, each to an application of its own."""
     uri, failure = request.param(world)
     with contextlib.ExitStack() as stack:
-        # With limits, whose counters are in the same database.
-        apps = {call: stack.enter_context(application(uri, RATELIMIT_ENABLED="true"))[0] for call in CALLS}
+        # With limits, whose counters are in a database that fails as well.
+        limits = {"RATELIMIT_ENABLED": "true", "RATELIMIT_STORAGE_URI": uri}
+        apps = {call: stack.enter_context(application(uri, **limits))[0] for call in CALLS}
         if uri == world.mongod.uri:
             for app in apps.values():
                 assert app.test_client().get("/readyz").status_code == 200

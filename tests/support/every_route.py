@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from likes_api.app import create_app
+from likes_api.http.rate_limits.mongodb_storage import MongoDBWindows
 from likes_api.mongodb.documents import Database
 from tests.support import diaspora
 from tests.support.idempotency import KEY
@@ -78,6 +79,13 @@ def send(app: Flask, call: Call, token: str) -> TestResponse:
     client = app.test_client()
     client.set_cookie(COOKIE, session_of("ada").partition("=")[2])
     return client.open(call.url, method=call.method, **_OPTIONS[call.blueprint](client, call, token))
+
+
+def close_limiter(app: Flask) -> None:
+    """Close the client of rate limits in a MongoDB of their own, or PyMongo complains that nobody did."""
+    for limiter in app.extensions["limiter"]:
+        if limiter.enabled and isinstance(limiter.storage, MongoDBWindows):
+            limiter.storage._database.client.close()
 
 
 def _csrf(client: FlaskClient) -> str:

@@ -14,6 +14,7 @@ from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.server.deployment import ensure_indexes
 from tests.support import settings
+from tests.support.every_route import close_limiter
 from tests.support.idempotency import KEY, UUID
 from tests.support.qa_votes import post
 from tests.support.simple_likes import Visitor
@@ -59,7 +60,11 @@ def test_every_collection_is_prefixed_or_the_hosts_when_all_of_the_service_was_u
     token = run("token", "create", "--person", "ada", "--scope", "public:read", "--scope", "interactions")
     run("session", "create", "--user", "ada")
     configured = settings.settings(
-        RATELIMIT_ENABLED="true", GUEST_LIKES="true", COLLECTION_PREFIX="feedback_", QA_OVERFLOW_AT="2"
+        RATELIMIT_ENABLED="true",
+        RATELIMIT_STORAGE_URI=mongod.uri.replace("/?", f"/{shared.name}?"),
+        GUEST_LIKES="true",
+        COLLECTION_PREFIX="feedback_",
+        QA_OVERFLOW_AT="2",
     )
     app = create_app(configured, shared)
     ensure_indexes(collections.with_prefix(shared, "feedback_"))
@@ -70,5 +75,6 @@ def test_every_collection_is_prefixed_or_the_hosts_when_all_of_the_service_was_u
         assert client.post(url, headers={"Authorization": f"Bearer {token}"}).status_code == 204
         assert len(client.get(url, headers={"Authorization": f"Bearer {token}"}).get_json()) == 1
     app.extensions[MAINTENANCE].stop()
+    close_limiter(app)
     run("verify")
     assert set(shared.list_collection_names()) == {*collections.HOST, *(f"feedback_{name}" for name in OURS)}
