@@ -18,8 +18,10 @@ from tests.support.commands import CountedCommands
 from tests.support.settings import settings
 
 mongomock_gaps.install()
-# A machine that is shared stalls at times for longer than the 200 ms that hypothesis gives an example.
-hypothesis.settings.register_profile("shared machine", deadline=None)
+# A machine that is shared stalls for longer than the 200 ms that hypothesis gives an example, and draws slowly.
+hypothesis.settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("shared machine")
 
 

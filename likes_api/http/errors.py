@@ -1,12 +1,13 @@
 """Errors as answers: each URL prefix has its own form of error, its dialect.
 
-A contract raises :class:`Refused`. Every other error (an unknown URL, a wrong method, a body too large, a database that
-is unavailable, a bug) is answered in the dialect of the prefix here, so no answer is an HTML page or a stack trace.
+A contract raises :class:`Refused`, and has a table of what it answers to exceptions of other packages. Everything else
+that can go wrong (an unknown URL, a wrong method, a body too large, a database that is unavailable, a bug) is put into
+the dialect of the prefix here, so no answer is an HTML page or a stack trace.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -33,12 +34,14 @@ class Dialect:
     """The form of errors of the URLs under ``prefix``.
 
     :param body: makes the JSON body of a refusal.
+    :param refusals: what the contract answers to exceptions of other packages.
     :param store_failed: the status and message when the database operation failed.
     :param crashed: the status and message of an unexpected exception.
     """
 
     prefix: str
     body: Callable[[Refused], dict[str, Any]]
+    refusals: Mapping[type[Exception], Refused] = field(default_factory=dict)
     store_failed: tuple[int, str] = (503, "Service unavailable")
     crashed: tuple[int, str] = (500, "Internal server error")
 
@@ -81,5 +84,7 @@ def register(app: Flask, dialects: Sequence[Dialect]) -> None:
 
     @app.errorhandler(Exception)
     def crashed(error: Exception) -> Response:
+        if (refusal := dialect().refusals.get(type(error))) is not None:
+            return dialect().render(refusal)
         log.error("request crashed", exc_info=error)
         return dialect().render(Refused(*dialect().crashed))

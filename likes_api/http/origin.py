@@ -20,6 +20,19 @@ log = logging.getLogger(__name__)
 LOG_SECONDS = 10.0
 
 
+class ForeignOrigin(Exception):
+    """A page of another site sent the request."""
+
+
+def require_ours(request: Request, allowed: Container[str]) -> None:
+    """Refuse a request that a browser sent from a foreign page.
+
+    :raises ForeignOrigin: see :func:`is_foreign`.
+    """
+    if is_foreign(request, allowed):
+        raise ForeignOrigin
+
+
 def is_foreign(request: Request, allowed: Container[str]) -> bool:
     """Whether ``Origin`` is present and neither this host nor among ``allowed``; a line in the log says so.
 

@@ -118,6 +118,16 @@ class Authenticator:
             return caller
         return self.guest(request) if Credential.GUEST in accepted else None
 
+    def require(self, request: Request, accepted: Collection[Credential]) -> Caller:
+        """Return the caller as :meth:`authenticate` does.
+
+        :raises InvalidCredential: there is no credential either.
+        """
+        caller = self.authenticate(request, accepted)
+        if caller is None:
+            raise InvalidCredential
+        return caller
+
     def guest(self, request: Request) -> Caller:
         """Return the guest that the sender would be without any credential."""
         return self._guests.caller(request.remote_addr, request.headers.get("User-Agent", ""))

@@ -7,6 +7,8 @@ in ``WWW-Authenticate``.
 from typing import Any
 
 from likes_api.http.errors import Dialect, Refused
+from likes_api.identity.bearer import AmbiguousCredential
+from likes_api.identity.caller import InvalidCredential
 
 PREFIX = "/api/v1"
 
@@ -32,17 +34,15 @@ def _body(refused: Refused) -> dict[str, Any]:
     return {"code": refused.status, "message": refused.message}
 
 
-DIALECT = Dialect(prefix=PREFIX, body=_body)
-
-
-def several_tokens() -> Refused:
-    """There is more than one access token."""
-    return TokenRefused(400, "invalid_request", "The request carries more than one access token")
-
-
-def invalid_token() -> Refused:
-    """The token is malformed, unknown, expired or revoked; which of them is not told."""
-    return TokenRefused(401, "invalid_token", "The access token is invalid, expired or revoked")
+DIALECT = Dialect(
+    prefix=PREFIX,
+    body=_body,
+    refusals={
+        AmbiguousCredential: TokenRefused(400, "invalid_request", "The request carries more than one access token"),
+        # Malformed, unknown, expired or revoked: which of them is not told.
+        InvalidCredential: TokenRefused(401, "invalid_token", "The access token is invalid, expired or revoked"),
+    },
+)
 
 
 def no_token() -> Refused:

@@ -14,8 +14,8 @@ from flask import Blueprint, Response, jsonify, request
 from likes_api import metrics
 from likes_api.contracts.diaspora import errors, paging, policy, schemas
 from likes_api.http.accepts import accepts
-from likes_api.identity.bearer import AmbiguousCredential, BearerAuthenticator
-from likes_api.identity.caller import Caller, Credential, InvalidCredential
+from likes_api.identity.bearer import BearerAuthenticator
+from likes_api.identity.caller import Caller, Credential
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import Post, PostRepository
@@ -131,16 +131,11 @@ def _authenticate(bearers: BearerAuthenticator) -> Caller:
     request.get_data(parse_form_data=True)
     request.stream.read(1)
     urlencoded = request.mimetype == "application/x-www-form-urlencoded"
-    try:
-        caller = bearers.authenticate(
-            request.headers.get("Authorization"),
-            request.args.getlist("access_token"),
-            request.form.getlist("access_token") if urlencoded else (),
-        )
-    except AmbiguousCredential:
-        raise errors.several_tokens() from None
-    except InvalidCredential:
-        raise errors.invalid_token() from None
+    caller = bearers.authenticate(
+        request.headers.get("Authorization"),
+        request.args.getlist("access_token"),
+        request.form.getlist("access_token") if urlencoded else (),
+    )
     if caller is None:
         raise errors.no_token()
     return caller

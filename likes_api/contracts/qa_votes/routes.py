@@ -3,19 +3,19 @@
 from collections.abc import Container
 from typing import Any
 
-from flask import Blueprint, Request
+from flask import Blueprint
 from flask.globals import request_ctx
 
 from likes_api import metrics
-from likes_api.contracts.qa_votes import errors, schemas
+from likes_api.contracts.qa_votes import schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits
-from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
+from likes_api.identity.caller import Authenticator, Caller, Credential
 from likes_api.mongodb.documents import Session
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.votes.repository import VoteRepository
-from likes_api.votes import TargetNotFound, action_of_toggle
+from likes_api.votes import action_of_toggle
 
 ACCEPTED = frozenset({Credential.SESSION, Credential.JWT})
 
@@ -42,10 +42,10 @@ def create_blueprint(
     def vote() -> dict[str, Any]:
         # Once: flask.request is looked up each time it is named, which adds up to more than reading the body takes.
         request = request_ctx.request
-        caller = _authenticate(authenticator, request)
-        if origin.is_foreign(request, allowed_origins):
-            raise errors.cross_site()
-        body = _read_body(request)
+        caller = authenticator.require(request, ACCEPTED)
+        origin.require_ours(request, allowed_origins)
+        json_body.require_json(request)
+        body = json_body.json_object(request)
         ballot = schemas.load_ballot(body)
         key = idempotency.key_of(request, caller.id, body)
         rate_limits.check((by_user, caller.id))
@@ -57,31 +57,8 @@ def create_blueprint(
     return blueprint
 
 
-def _authenticate(authenticator: Authenticator, request: Request) -> Caller:
-    try:
-        caller = authenticator.authenticate(request, ACCEPTED)
-    except InvalidCredential:
-        caller = None
-    if caller is None:
-        raise errors.unauthorized()
-    return caller
-
-
 def _toggle(votes: VoteRepository, ballot: schemas.Ballot, voter: Caller, session: Session | None) -> dict[str, Any]:
     # One round trip. A JWT, in a cookie or as a bearer token, costs none; a database session has cost one, to find the
     # user.
-    try:
-        tally = votes.toggle(ballot.target, voter.id, ballot.vote, session)
-    except TargetNotFound:
-        raise errors.not_found() from None
+    tally = votes.toggle(ballot.target, voter.id, ballot.vote, session)
     return schemas.dump_answer(action_of_toggle(ballot.vote, tally.own), tally)
-
-
-def _read_body(request: Request) -> dict[str, Any]:
-    try:
-        json_body.require_json(request)
-        return json_body.json_object(request)
-    except json_body.UnsupportedMediaType:
-        raise errors.not_json() from None
-    except json_body.InvalidJson:
-        raise errors.invalid_json() from None

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
-from likes_api.contracts.qa_votes.errors import invalid_parameters
+from likes_api.http.errors import Refused
 from likes_api.votes import Action, Tally, Target, TargetKind, Vote
 
 MISSING = "Missing parameters"
@@ -59,14 +59,14 @@ def load_ballot(body: dict[str, Any]) -> Ballot:
         parameters = _BALLOT.load(body)
     except ValidationError as error:
         fault, *_ = error.normalized_messages().values()
-        raise invalid_parameters(fault[0]) from None
+        raise Refused(400, fault[0]) from None
     kind = _KINDS.get(parameters["target_type"])
     if kind is None:
-        raise invalid_parameters(INVALID_TARGET_TYPE)
+        raise Refused(400, INVALID_TARGET_TYPE)
     vote_type = parameters["vote_type"]
     vote = _VOTES.get(vote_type) if isinstance(vote_type, str) else None
     if vote is None:
-        raise invalid_parameters(INVALID_VOTE_TYPE)
+        raise Refused(400, INVALID_VOTE_TYPE)
     return Ballot(Target(kind, parameters["target_id"]), vote)
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from config.settings import Limits
 from likes_api import metrics
-from likes_api.contracts.simple_likes import errors, policy, schemas
+from likes_api.contracts.simple_likes import policy, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
 from likes_api.http.rate_limits.limits import RateLimits
@@ -15,10 +15,10 @@ from likes_api.identity import authorization, csrf
 from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
 from likes_api.identity.guest import network
 from likes_api.mongodb.documents import Session
-from likes_api.repository.entries import EntryPolicy, EntryRepository
+from likes_api.repository.entries import EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.votes.repository import VoteRepository
-from likes_api.votes import Action, Target, TargetKind, TargetNotFound, Vote
+from likes_api.votes import Action, Target, TargetKind, Vote
 
 ACCEPTED = frozenset({Credential.SESSION, Credential.JWT, Credential.GUEST})
 
@@ -49,8 +49,9 @@ def create_blueprint(
     @blueprint.post("/<entry_id>/toggle")
     @accepts(*ACCEPTED)
     def toggle(entry_id: str) -> dict[str, Any]:
-        _require_json()
-        _require_our_page(allowed_origins)
+        json_body.require_json(request)
+        origin.require_ours(request, allowed_origins)
+        _require_csrf_token()
         caller = _caller(authenticator)
         address = network(request.remote_addr)
         # Who has no valid credential counts as the guest that they would be.
@@ -62,7 +63,7 @@ def create_blueprint(
             (by_user_and_entry, f"{entry_id}|{user}"),
         )
         target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
-        _require_body()
+        json_body.require_json_or_nothing(request)
         # Who has no valid session has no answer that could be remembered.
         key = idempotency.key_of(request, caller.id if caller else "", None)
         answer, repeated = idempotency.once(records, key, lambda session: like(target, caller, session))
@@ -73,11 +74,8 @@ def create_blueprint(
     def like(target: Target, caller: Caller | None, session: Session | None) -> dict[str, Any]:
         # Two round trips: what the entry's owner allows, and the vote. A JWT, in a cookie or as a bearer token, costs
         # none; a database session has cost one, to find the user.
-        try:
-            voter = _voter(entries.policy(target.id), caller, guest_likes=guest_likes)
-            tally = votes.toggle(target, voter.id, Vote.UP, session)
-        except TargetNotFound:
-            raise errors.not_found() from None
+        voter = policy.require_may_like(entries.policy(target.id), caller, guest_likes=guest_likes)
+        tally = votes.toggle(target, voter.id, Vote.UP, session)
         return schemas.dump_answer(tally)
 
     @blueprint.get("/status")
@@ -106,39 +104,10 @@ def _caller(authenticator: Authenticator) -> Caller | None:
         return None
 
 
-def _voter(entry: EntryPolicy, caller: Caller | None, *, guest_likes: bool) -> Caller:
-    try:
-        return policy.require_may_like(entry, caller, guest_likes=guest_likes)
-    except policy.Locked:
-        raise errors.locked() from None
-    except policy.LoginRequired:
-        raise errors.login_required() from None
-
-
-def _require_json() -> None:
-    try:
-        json_body.require_json(request)
-    except json_body.UnsupportedMediaType:
-        raise errors.not_json() from None
-
-
-def _require_our_page(allowed_origins: Container[str]) -> None:
-    if origin.is_foreign(request, allowed_origins):
-        raise errors.csrf_mismatch()
+def _require_csrf_token() -> None:
     # No page of another site can make a browser send a bearer token, and where there is one no cookie counts.
-    if authorization.bearer_tokens(request.headers.get("Authorization")):
-        return
-    try:
+    if not authorization.bearer_tokens(request.headers.get("Authorization")):
         csrf.check()
-    except csrf.CsrfMismatch:
-        raise errors.csrf_mismatch() from None
-
-
-def _require_body() -> None:
-    try:
-        json_body.require_json_or_nothing(request)
-    except json_body.InvalidJson:
-        raise errors.invalid_request() from None
 
 
 def _private(body: dict[str, Any]) -> Response:

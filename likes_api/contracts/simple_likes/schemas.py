@@ -6,11 +6,14 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from likes_api.contracts.simple_likes.errors import invalid_request
 from likes_api.votes import Tally
 
 MAX_IDS = 50
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+
+class InvalidId(ValueError):
+    """An entry's id is malformed, or there are none or too many of them."""
 
 
 class _AnswerSchema(Schema):
@@ -30,10 +33,10 @@ _STATUS = _StatusSchema()
 def load_entry_id(value: str) -> str:
     """Read an entry's id.
 
-    :raises Refused: 400, it is not 1-255 of ``[A-Za-z0-9_-]``.
+    :raises InvalidId: it is not 1-255 of ``[A-Za-z0-9_-]``.
     """
     if not _ENTRY_ID.fullmatch(value):
-        raise invalid_request()
+        raise InvalidId
     return value
 
 
@@ -42,12 +45,12 @@ def load_ids(parameters: Sequence[str]) -> list[str]:
 
     Blanks around an id are trimmed, and what is no id is skipped, as the original addon does.
 
-    :raises Refused: 400, no id is left, or more than 50 are.
+    :raises InvalidId: no id is left, or more than 50 are.
     """
     given = (id_.strip() for parameter in parameters for id_ in parameter.split(","))
     ids = [id_ for id_ in given if _ENTRY_ID.fullmatch(id_)]
     if not 1 <= len(ids) <= MAX_IDS:
-        raise invalid_request()
+        raise InvalidId
     return list(dict.fromkeys(ids))
 
 
