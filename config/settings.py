@@ -44,6 +44,7 @@ class Limits:
     toggle_entry: str
     status: str
     qa_vote: str
+    vote: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Settings:
     nextauth_user_claims: tuple[str, ...]
     jwt_issuers: tuple[JwtIssuer, ...]
     guest_likes: bool
+    entries_from: re.Pattern[str] | None
     trusted_proxies: int
     cors_origins: tuple[str, ...]
     cross_site_cookies: bool
@@ -159,6 +161,14 @@ class _Networks(fields.Field[tuple[IPv4Network | IPv6Network, ...]]):
             return tuple(ip_network(part.strip()) for part in str(value).split(",") if part.strip())
         except ValueError:
             raise ValidationError("Not a list of networks; write them like 10.0.0.0/8,::1/128.") from None
+
+
+class _Pattern(fields.Field[re.Pattern[str]]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> re.Pattern[str]:
+        try:
+            return re.compile(str(value))
+        except (re.error, OverflowError):
+            raise ValidationError("Not a regular expression, as Python writes them.") from None
 
 
 class _PathField(fields.Field[Path]):
@@ -267,6 +277,7 @@ class _SettingsSchema(Schema):
     # Read by itself, whatever else is wrong, for all faults to be reported at once.
     jwt_issuers = _PathField(data_key="LIKES_JWT_ISSUERS", load_default=None)
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
+    entries_from = _Pattern(data_key="LIKES_ENTRIES_FROM", load_default=None)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
     cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())
     cross_site_cookies = fields.Boolean(data_key="LIKES_CROSS_SITE_COOKIES", load_default=False)
@@ -289,6 +300,7 @@ class _SettingsSchema(Schema):
     limit_toggle_entry = fields.String(data_key="LIKES_LIMIT_TOGGLE_ENTRY", load_default="10/minute", validate=_limit)
     limit_status = fields.String(data_key="LIKES_LIMIT_STATUS", load_default="300/minute", validate=_limit)
     limit_qa_vote = fields.String(data_key="LIKES_LIMIT_QA_VOTE", load_default="120/minute", validate=_limit)
+    limit_vote = fields.String(data_key="LIKES_LIMIT_VOTE", load_default="120/minute", validate=_limit)
     metrics_allow = _Networks(
         data_key="LIKES_METRICS_ALLOW", load_default=(ip_network("127.0.0.0/8"), ip_network("::1/128"))
     )

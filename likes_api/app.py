@@ -11,6 +11,7 @@ from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.host import errors as host_errors
 from likes_api.contracts.host import routes as host_routes
+from likes_api.contracts.host.targets import Targets
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
 from likes_api.contracts.simple_likes import errors as simple_likes_errors
@@ -100,10 +101,11 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         guests=guests,
     )
     records = IdempotencyRepository(database)
+    entries = EntryRepository(database, settings.entries_from)
     app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, authenticator))
-    app.register_blueprint(_simple_likes(settings, database, votes, records, rate_limits, authenticator))
+    app.register_blueprint(_simple_likes(settings, entries, votes, records, rate_limits, authenticator))
     app.register_blueprint(_diaspora(person_tokens, database, votes))
-    app.register_blueprint(host_routes.create_blueprint(votes))
+    app.register_blueprint(_host(settings, votes, entries, PostRepository(database), rate_limits, authenticator))
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
@@ -155,7 +157,7 @@ def _qa_votes(
 
 def _simple_likes(
     settings: Settings,
-    database: Database,
+    entries: EntryRepository,
     votes: VoteRepository,
     records: IdempotencyRepository,
     rate_limits: RateLimits,
@@ -163,13 +165,35 @@ def _simple_likes(
 ) -> Blueprint:
     return simple_likes_routes.create_blueprint(
         votes,
-        EntryRepository(database),
+        entries,
         records,
         authenticator,
         rate_limits,
         limits=settings.limits,
         guest_likes=settings.guest_likes,
         allowed_origins=frozenset(settings.cors_origins),
+    )
+
+
+def _host(
+    settings: Settings,
+    votes: VoteRepository,
+    entries: EntryRepository,
+    posts: PostRepository,
+    rate_limits: RateLimits,
+    authenticator: Authenticator,
+) -> Blueprint:
+    return host_routes.create_blueprint(
+        authenticator,
+        votes,
+        Targets(votes, entries, posts),
+        rate_limits,
+        host_routes.HostSettings(
+            vote_limit=settings.limits.vote,
+            status_limit=settings.limits.status,
+            guest_likes=settings.guest_likes,
+            allowed_origins=frozenset(settings.cors_origins),
+        ),
     )
 
 

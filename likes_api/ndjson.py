@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from likes_api.identity.bearer import Scope
 from likes_api.repository.content import Record
+from likes_api.repository.entries import ENTRY_ID
 from likes_api.repository.tokens import TokenRecord
 
 BATCH_LINES = 500
@@ -116,7 +117,7 @@ class _TargetLine(_Line):
 
 
 class _EntryLine(_TargetLine):
-    id = fields.String(required=True, validate=validate.Regexp(r"[A-Za-z0-9_-]{1,255}\Z"))
+    id = fields.String(required=True, validate=validate.Regexp(ENTRY_ID.pattern + r"\Z"))
     title = fields.String()
     url = fields.String()
     collection = fields.String()

@@ -70,6 +70,9 @@ class Tally:
         return self.own is Vote.DOWN
 
 
+NO_VOTES = Tally(0, 0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The change that a voter requests: to make ``vote`` their vote, or to have none.

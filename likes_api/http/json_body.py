@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 # A limit of our own (RFC 8259, section 9): Python's depends on the depth of the stack, so a body that could be parsed
 # might be too deep for the next function that recurses through it.
@@ -58,6 +59,14 @@ def require_json_or_nothing(request: Request) -> None:
         _parse(body)
 
 
+def discard(request: Request) -> None:
+    """Read a body of which nothing is wanted.
+
+    :raises werkzeug.exceptions.RequestEntityTooLarge: as for :func:`json_object`.
+    """
+    _read(request)
+
+
 def _read(request: Request) -> bytes:
     length = request.content_length
     if length is not None and length <= (request.max_content_length or 0):
@@ -65,8 +74,10 @@ def _read(request: Request) -> bytes:
         body: bytes = request.environ["wsgi.input"].read(length)
         return body
     body = request.get_data(cache=False)
-    # A chunked body that goes on beyond the limit has only been cut off there; asking for more raises.
-    request.stream.read(1)
+    # A chunked body that goes on beyond the limit has only been cut off there. Werkzeug's stream would refuse one, too,
+    # that ends exactly there.
+    if "wsgi.input_terminated" in request.environ and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
     return body
 
 

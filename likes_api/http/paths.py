@@ -7,7 +7,7 @@ WSGI's ``PATH_INFO`` is decoded, and werkzeug drops slashes at its begin: ``/api
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -21,8 +21,8 @@ _SCHEME_AND_HOST = re.compile(r"[a-z][a-z0-9+.-]*://[^/?]*", re.IGNORECASE)
 def kept_as_sent(app: "WSGIApplication") -> "WSGIApplication":
     """Leave a slash encoded in ``PATH_INFO`` where it separates no segments.
 
-    A route whose segment may hold one finds :data:`ENCODED_SLASH` there. ``RAW_URI`` is gunicorn's, and of werkzeug's
-    test client; without it only the second kind is seen.
+    A route whose segment may hold one finds :data:`ENCODED_SLASH` there, which :func:`segment_as_sent` decodes.
+    ``RAW_URI`` is gunicorn's, and of werkzeug's test client; without it only the second kind is seen.
     """
 
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -35,3 +35,14 @@ def kept_as_sent(app: "WSGIApplication") -> "WSGIApplication":
         return app(environ, start_response)
 
     return serve
+
+
+def segment_as_sent(environ: "WSGIEnvironment", segment: str) -> str:
+    """Return a segment of the route with its encoded slashes decoded.
+
+    What was sent says whether ``%2F`` there is such a slash or stands for itself (``%252F``).
+    """
+    if ENCODED_SLASH not in segment:
+        return segment
+    sent = (unquote(each) for each in environ.get("RAW_URI", "").partition("?")[0].split("/"))
+    return next((each for each in sent if each.replace("/", ENCODED_SLASH) == segment), segment)

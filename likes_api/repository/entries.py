@@ -1,10 +1,17 @@
-"""The rules that an entry's owner has set for likes on it."""
+"""The rules that an entry's owner has set for likes on it, and entries that are made by their first like."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from likes_api.mongodb import collections
-from likes_api.mongodb.documents import Database
+from likes_api.mongodb.documents import Database, Session
+from likes_api.repository.rules import Rules
 from likes_api.votes import Target, TargetKind, TargetNotFound
+
+# What contract 2 takes for an id.
+ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,25 +19,54 @@ class EntryPolicy:
     """Whether an entry takes likes, and from guests.
 
     :param guest_allowed: ``None`` where the entry leaves it to the application's setting.
+    :param exists: whether it is there; otherwise its first like makes it.
     """
 
     locked: bool
     guest_allowed: bool | None
+    exists: bool = True
+
+
+_TO_BE_MADE = EntryPolicy(locked=False, guest_allowed=None, exists=False)
 
 
 class EntryRepository:
-    """Read entries. Every method may raise :class:`likes_api.repository.StoreError`."""
+    """Read entries, and make those that a like may make. Every method may raise ``StoreError``.
 
-    def __init__(self, database: Database) -> None:
+    :param made_from: the ids of entries that are made by their first like; none by default.
+    """
+
+    def __init__(self, database: Database, made_from: re.Pattern[str] | None = None) -> None:
         self._entries = collections.get(database, collections.ENTRIES)
+        self._made_from = made_from
+        self.rules: Rules[EntryPolicy] = Rules((), {"locked": 1, "guest_allowed": 1}, _policy)
 
-    def policy(self, entry_id: str) -> EntryPolicy:
+    def policy(self, entry_id: str, session: Session | None = None) -> EntryPolicy:
         """Read one entry's policy, in one round trip; missing fields mean not locked, and no rule for guests.
 
-        :raises TargetNotFound: there is no such entry.
+        :param session: the transaction of the like: what was made after that has begun is not there for either.
+        :raises TargetNotFound: there is no such entry, and no like may make it.
         """
-        found = self._entries.find_one({"_id": entry_id}, {"_id": 0, "locked": 1, "guest_allowed": 1})
-        if found is None:
-            raise TargetNotFound(Target(TargetKind.ENTRY, entry_id))
-        guest_allowed = found.get("guest_allowed")
-        return EntryPolicy(bool(found.get("locked")), None if guest_allowed is None else bool(guest_allowed))
+        found = self._entries.find_one({"_id": entry_id}, {"_id": 0, **self.rules.fields}, session=session)
+        if found is not None:
+            return self.rules.read(found)
+        for policy in self.to_be_made([entry_id]).values():
+            return policy
+        raise TargetNotFound(Target(TargetKind.ENTRY, entry_id))
+
+    def to_be_made(self, ids: Iterable[str]) -> dict[str, EntryPolicy]:
+        """Return the policies of those entries, of ids that are not there, that a like may make."""
+        return {id_: _TO_BE_MADE for id_ in ids if self._may_be_made(id_)}
+
+    def make(self, entry_id: str, session: Session | None = None) -> None:
+        """Make an entry without votes, in one round trip; one that is there stays as it is."""
+        none: dict[str, Any] = {"upvotes": 0, "downvotes": 0, "likedBy": [], "dislikedBy": []}
+        self._entries.update_one({"_id": entry_id}, {"$setOnInsert": none}, upsert=True, session=session)
+
+    def _may_be_made(self, entry_id: str) -> bool:
+        return bool(self._made_from and self._made_from.fullmatch(entry_id) and ENTRY_ID.fullmatch(entry_id))
+
+
+def _policy(found: Mapping[str, Any]) -> EntryPolicy:
+    guest_allowed = found.get("guest_allowed")
+    return EntryPolicy(bool(found.get("locked")), None if guest_allowed is None else bool(guest_allowed))

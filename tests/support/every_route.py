@@ -25,8 +25,16 @@ _VALUES: Mapping[str, str] = {
     "comment_guid": diaspora.comment_on(diaspora.PUBLIC),
     "version": "0",
     "name": "demo.css",
+    "type_": "question",
+    "id_": "q_123",
 }
-_QUERIES = {"/api/counts": "target=entry:e&target=question:q_123"}
+_HOST: Mapping[str, dict[str, Any]] = {
+    "GET /api/counts": {"query_string": "target=entry:e&target=question:q_123"},
+    "PUT /api/targets/<type_>/<id_>/vote": {"json": {"value": 1}},
+    "POST /api/votes/status": {
+        "json": {"targets": [{"type": "entry", "id": "e"}, {"type": "question", "id": "q_123"}]}
+    },
+}
 _OWN_METHODS = {"HEAD", "OPTIONS"}
 # Of contracts whose writes take an Idempotency-Key.
 _KEYED = {"qa_votes", "simple_likes"}
@@ -105,6 +113,6 @@ _OPTIONS: Mapping[str, Callable[[FlaskClient, Call, str], dict[str, Any]]] = {
     "simple_likes": lambda client, call, _: (
         _json(call, {}, **{"X-CSRF-TOKEN": _csrf(client)}) if call.method == "POST" else {"query_string": "ids=e"}
     ),
-    "host": lambda _, call, __: {"query_string": _QUERIES[call.rule]},
+    "host": lambda _, call, __: _HOST.get(str(call), {}),
     "diaspora": lambda _, __, token: {"headers": {"Authorization": f"Bearer {token}"}},
 }

@@ -1,15 +1,63 @@
-"""What the host API reads and writes: targets, and their tallies."""
+"""What the host API reads and writes: targets, votes, and their tallies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from likes_api.contracts.host import errors
+from likes_api.contracts.host.policy import OF_PEOPLE, Reason, Value
+from likes_api.identity.caller import Caller
 from likes_api.votes import Tally, Target, TargetKind
 
 MAX_COUNTED = 100
+MAX_ASKED = 200
 _KINDS = {kind.value: kind for kind in TargetKind}
-# What anybody may read; posts and comments have readers.
-OPEN_KINDS = frozenset({TargetKind.ENTRY, TargetKind.QUESTION, TargetKind.MESSAGE})
+_TARGETS = "targets"
+
+
+def kind_of(type_: object) -> TargetKind | None:
+    """Return the type of target that a word names, if it does."""
+    return _KINDS.get(type_) if isinstance(type_, str) else None
+
+
+def load_kind(type_: str) -> TargetKind:
+    """Read the type in a URL.
+
+    :raises Refused: 400, there is no such type.
+    """
+    if (kind := kind_of(type_)) is None:
+        raise errors.invalid("target type")
+    return kind
+
+
+def load_value(body: Mapping[str, Any]) -> Value:
+    """Read ``{"value": 1|0|-1}``.
+
+    :raises Refused: 400, it is anything else.
+    """
+    value = body.get("value")
+    if type(value) is not int or value not in list(Value):
+        raise errors.invalid("value")
+    return Value(value)
+
+
+def load_asked(body: Mapping[str, Any]) -> list[Target]:
+    """Read ``{"targets": [{"type", "id"}, …]}``, in order; one that is asked for twice is there twice.
+
+    :raises Refused: 400, there is none or there are too many, or one has no type of ours or no id.
+    """
+    given = body.get("targets")
+    if not isinstance(given, list) or not 1 <= len(given) <= MAX_ASKED:
+        raise errors.invalid(_TARGETS)
+    return [_load_asked(each) for each in given]
+
+
+def _load_asked(given: object) -> Target:
+    if not isinstance(given, dict):
+        raise errors.invalid(_TARGETS)
+    kind, id_ = kind_of(given.get("type")), given.get("id")
+    if kind is None or not isinstance(id_, str) or not id_:
+        raise errors.invalid(_TARGETS)
+    return Target(kind, id_)
 
 
 def load_counted(parameters: Sequence[str]) -> list[Target]:
@@ -18,15 +66,26 @@ def load_counted(parameters: Sequence[str]) -> list[Target]:
     :raises Refused: 400, there is none or there are too many, or one has another type or no id.
     """
     if not 1 <= len(parameters) <= MAX_COUNTED:
-        raise errors.invalid("targets")
+        raise errors.invalid(_TARGETS)
     targets = []
     for parameter in parameters:
         type_, _, id_ = parameter.partition(":")
-        kind = _KINDS.get(type_)
-        if kind not in OPEN_KINDS or not id_:
-            raise errors.invalid("targets")
+        kind = kind_of(type_)
+        if kind is None or kind in OF_PEOPLE or not id_:
+            raise errors.invalid(_TARGETS)
         targets.append(Target(kind, id_))
     return list(dict.fromkeys(targets))
+
+
+def dump_vote(tally: Tally) -> dict[str, Any]:
+    """Write a target's counts and the caller's own vote."""
+    return dump_tally(tally) | {"vote": Value.of(tally.own).value}
+
+
+def dump_status(target: Target, tally: Tally, reason: Reason | None) -> dict[str, Any]:
+    """Write one target of a status."""
+    allowed = {"allowed": reason is None, "reason": reason}
+    return {"type": target.kind.value, "id": target.id} | dump_vote(tally) | allowed
 
 
 def dump_counts(tallies: Mapping[Target, Tally]) -> dict[str, Any]:
@@ -37,3 +96,8 @@ def dump_counts(tallies: Mapping[Target, Tally]) -> dict[str, Any]:
 def dump_tally(tally: Tally) -> dict[str, Any]:
     """Write what anybody may know of a target's votes."""
     return {"upvotes": tally.upvotes, "downvotes": tally.downvotes, "count": tally.upvotes + tally.boost}
+
+
+def dump_caller(caller: Caller) -> dict[str, Any]:
+    """Write who is calling."""
+    return {"kind": caller.kind.value, "id": caller.id}

@@ -18,7 +18,7 @@ from likes_api.mongodb.documents import Session
 from likes_api.repository.entries import EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.votes.repository import VoteRepository
-from likes_api.votes import Action, Target, TargetKind, Vote
+from likes_api.votes import NO_VOTES, Action, Target, TargetKind, Vote
 
 ACCEPTED = frozenset({Credential.SESSION, Credential.JWT, Credential.GUEST})
 
@@ -72,9 +72,12 @@ def create_blueprint(
         return answer
 
     def like(target: Target, caller: Caller | None, session: Session | None) -> dict[str, Any]:
-        # Two round trips: what the entry's owner allows, and the vote. A JWT, in a cookie or as a bearer token, costs
-        # none; a database session has cost one, to find the user.
-        voter = policy.require_may_like(entries.policy(target.id), caller, guest_likes=guest_likes)
+        # Two round trips: what the entry's owner allows, and the vote; one more where a like makes the entry. A JWT, in
+        # a cookie or as a bearer token, costs none; a database session has cost one, to find the user.
+        entry = entries.policy(target.id, session)
+        voter = policy.require_may_like(entry, caller, guest_likes=guest_likes)
+        if not entry.exists:
+            entries.make(target.id, session)
         tally = votes.toggle(target, voter.id, Vote.UP, session)
         return schemas.dump_answer(tally)
 
@@ -86,7 +89,8 @@ def create_blueprint(
         caller = _caller(authenticator)
         # One round trip, whatever the number of ids, and one to find the user of a database session.
         tallies = votes.tallies(TargetKind.ENTRY, ids, caller.id if caller else None)
-        return _private(schemas.dump_status(ids, tallies))
+        to_be_made = entries.to_be_made(id_ for id_ in ids if id_ not in tallies)
+        return _private(schemas.dump_status(ids, tallies | dict.fromkeys(to_be_made, NO_VOTES)))
 
     @blueprint.get("/csrf-token")
     @accepts()

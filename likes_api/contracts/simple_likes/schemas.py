@@ -1,15 +1,14 @@
 """The data of contract 2: ids, and counts with the visitor's own like."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import Schema, fields
 
+from likes_api.repository.entries import ENTRY_ID
 from likes_api.votes import Tally
 
 MAX_IDS = 50
-_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 class InvalidId(ValueError):
@@ -35,7 +34,7 @@ def load_entry_id(value: str) -> str:
 
     :raises InvalidId: it is not 1-255 of ``[A-Za-z0-9_-]``.
     """
-    if not _ENTRY_ID.fullmatch(value):
+    if not ENTRY_ID.fullmatch(value):
         raise InvalidId
     return value
 
@@ -48,7 +47,7 @@ def load_ids(parameters: Sequence[str]) -> list[str]:
     :raises InvalidId: no id is left, or more than 50 are.
     """
     given = (id_.strip() for parameter in parameters for id_ in parameter.split(","))
-    ids = [id_ for id_ in given if _ENTRY_ID.fullmatch(id_)]
+    ids = [id_ for id_ in given if ENTRY_ID.fullmatch(id_)]
     if not 1 <= len(ids) <= MAX_IDS:
         raise InvalidId
     return list(dict.fromkeys(ids))

@@ -7,7 +7,7 @@ write of conditional updates and one read of the counts. Why so: ``docs/decision
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.documents import Collection, Database, Document, Session
 from likes_api.mongodb.instrumented import current_request_id
+from likes_api.repository.rules import NO_RULES, Rules
 from likes_api.repository.votes import array_fields
 from likes_api.repository.votes.array_fields import HALVES, OVERFLOW, Form
 from likes_api.repository.votes.cast import Cast, Moved, own_fields
@@ -28,6 +29,7 @@ from likes_api.votes import Change, Tally, Target, TargetKind, TargetNotFound, V
 # Votes in one command; an 8 KB document and its update are a few milliseconds of the server for so many.
 MOST = 64
 
+R = TypeVar("R")
 Step = tuple[Document, Document | list[Document]]
 
 
@@ -81,25 +83,29 @@ class ArrayVotes:
 
         :raises TargetNotFound: there is no such target.
         """
-        for tally in self.tallies(target.kind, [target.id], voter, session).values():
-            return tally
+        for found, _ in self.read(target.kind, [target.id], voter, NO_RULES, session).values():
+            return found
         raise TargetNotFound(target)
 
-    def tallies(
-        self, kind: TargetKind, ids: Iterable[str], voter: str | None, session: Session | None = None
-    ) -> dict[str, Tally | Moved]:
-        """Read many targets in one round trip; ids that do not exist are left out.
+    def tallies(self, kind: TargetKind, ids: Iterable[str], voter: str | None) -> dict[str, Tally | Moved]:
+        """Read many targets in one round trip; ids that do not exist are left out."""
+        return {id_: found for id_, (found, _) in self.read(kind, ids, voter, NO_RULES).items()}
+
+    def read(
+        self, kind: TargetKind, ids: Iterable[str], voter: str | None, rules: Rules[R], session: Session | None = None
+    ) -> dict[str, tuple[Tally | Moved, R]]:
+        """Read many targets with their rules in one round trip; ids that do not exist are left out.
 
         An aggregation, because the voter's place in the arrays is worked out by the server: the arrays stay there.
         """
         id_of = {key: id_ for id_ in ids for key in self._finder.keys(kind, id_)}
         field = self._finder.id_field(kind)
-        fields = {"_id": 0, "key": f"${field}", **array_fields.tally_fields(voter), **own_fields(kind)}
-        pipeline = [{"$match": {field: {"$in": list(id_of)}}}, {"$project": fields}]
+        fields = {"_id": 0, "key": f"${field}", **array_fields.tally_fields(voter), **own_fields(kind), **rules.fields}
+        pipeline: list[Document] = [{"$match": {field: {"$in": list(id_of)}}}, *rules.stages, {"$project": fields}]
         # Room for all in the first batch, which has 101 by default: a second one would be a second round trip.
         rows = self._collection(kind).aggregate(pipeline, batchSize=len(id_of) + 1, collation=SIMPLE, session=session)
         with rows:
-            return {id_of[row["key"]]: _moved(row) or _tally(row) for row in rows}
+            return {id_of[row["key"]]: (_moved(row) or _tally(row), rules.read(row)) for row in rows}
 
     def likers(self, target: Target, own: str, offset: int, limit: int) -> list[str] | Moved:
         """List those who like a target: ``own`` first if among them, then the others, oldest like first.

@@ -7,6 +7,7 @@ from typing import TypeVar
 from bson import ObjectId
 
 from likes_api.mongodb.documents import Database, Session
+from likes_api.repository.rules import NO_RULES, Rules
 from likes_api.repository.votes.array_votes import ArrayVotes
 from likes_api.repository.votes.cast import Cast, Moved
 from likes_api.repository.votes.maintenance import Maintenance
@@ -18,7 +19,6 @@ from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 __all__ = ["COLLECTIONS", "HOST_OWNED", "VoteRepository", "Voters"]
 
 R = TypeVar("R")
-
 _REMEMBERED = 10_000
 # What the server takes. No list is as long.
 _MAX_OFFSET = 2**31 - 1
@@ -88,11 +88,22 @@ class VoteRepository:
 
         One round trip for all, and one more for all that are moved.
         """
-        found = self._arrays.tallies(kind, ids, voter)
-        sets = {id_: each.id for id_, each in found.items() if isinstance(each, Moved)}
+        return {id_: tally for id_, (tally, _) in self.read(kind, ids, voter, NO_RULES).items()}
+
+    def read(
+        self, kind: TargetKind, ids: Iterable[str], voter: str | None, rules: Rules[R]
+    ) -> dict[str, tuple[Tally, R]]:
+        """Read many targets of one kind with their rules; ids that do not exist, or are not visible, are left out.
+
+        One round trip for all, and one more for all that are moved.
+        """
+        found = self._arrays.read(kind, ids, voter, rules)
+        sets = {id_: each.id for id_, (each, _) in found.items() if isinstance(each, Moved)}
         moved = self._documents.tallies(kind, sets, voter) if sets else {}
-        tallies = {id_: moved.get(id_) if isinstance(each, Moved) else each for id_, each in found.items()}
-        return {id_: tally for id_, tally in tallies.items() if tally is not None}
+        tallies = {
+            id_: (moved.get(id_) if isinstance(each, Moved) else each, its) for id_, (each, its) in found.items()
+        }
+        return {id_: (tally, its) for id_, (tally, its) in tallies.items() if tally is not None}
 
     def likers(self, target: Target, own: str, offset: int, limit: int) -> Voters:
         """List likers: ``own`` first if among them, then the others, oldest like first.
