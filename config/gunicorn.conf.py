@@ -89,7 +89,7 @@ def on_starting(server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Say how many secrets there are: a comma in one makes two of it, neither of which verifies anything."""
+    """Log the number of secrets: a comma in one splits it into two, neither of which verifies anything."""
     counts = {"LIKES_SECRET_KEY": _settings.secret_keys, "LIKES_NEXTAUTH_SECRET": _settings.nextauth_secrets}
     server.log.info(
         "secrets are read; commas part them, in a file (..._FILE) line breaks do", extra={"secrets": counts}
@@ -107,8 +107,8 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Forget, in the master, what only a living worker has."""
-    metrics_files.forget_gauges(worker)
+    """Delete, in the master, the gauges of a worker that has ended."""
+    metrics_files.prune_gauges(worker)
 
 
 def on_exit(_server: Any) -> None:

@@ -65,7 +65,7 @@ _pool_waits = Histogram(
 )
 _circuit = Gauge(
     "likes_database_circuit_open",
-    "Workers that refuse database calls because the database is away.",
+    "Workers that refuse database calls because the database is unavailable.",
     multiprocess_mode="livesum",
 )
 _voters = Gauge(

@@ -1,15 +1,19 @@
 """The caller of a request, and the choice of the credential that counts among those that it carries."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flask import Request
 
 from likes_api.identity import authorization
 from likes_api.votes import GUEST_PREFIX
+
+if TYPE_CHECKING:
+    from likes_api.identity.guest import GuestIds
+    from likes_api.identity.session.authenticator import SessionAuthenticator
 
 _MAX_ID_LENGTH = 255
 
@@ -56,25 +60,11 @@ class InvalidCredential(Exception):
     """A credential is present but not valid; never to be answered with a weaker one."""
 
 
-class CookieAuthenticator(Protocol):
-    """What tells a user by a session cookie; ``likes_api.identity.session`` has it."""
-
-    def authenticate(self, cookies: Mapping[str, str]) -> Caller | None:
-        """Return the caller, or ``None`` where there is no session cookie."""
-
-
 class TokenAuthenticator(Protocol):
-    """What tells a caller by one kind of bearer token."""
+    """An authenticator of one kind of bearer token."""
 
     def caller_of(self, token: str) -> Caller:
         """Return the caller, or raise ``InvalidCredential``."""
-
-
-class GuestAuthenticator(Protocol):
-    """What tells guests apart; ``likes_api.identity.guest`` has it."""
-
-    def caller(self, address: str | None, user_agent: str) -> Caller:
-        """Return the guest."""
 
 
 class Authenticator:
@@ -83,11 +73,11 @@ class Authenticator:
     def __init__(
         self,
         *,
-        sessions: CookieAuthenticator,
+        sessions: "SessionAuthenticator",
         jwts: TokenAuthenticator,
         person_tokens: TokenAuthenticator,
         service_tokens: TokenAuthenticator,
-        guests: GuestAuthenticator,
+        guests: "GuestIds",
     ) -> None:
         self._sessions = sessions
         self._guests = guests

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class RemoteKeys:
-    """The keys behind one URL. The last that could be had stay valid while the URL is away.
+    """The keys of one URL. The last ones that were fetched stay valid while the URL is unavailable.
 
     :param issuer: whose they are, for the log.
 

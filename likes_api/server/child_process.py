@@ -1,4 +1,4 @@
-"""Child processes that do not outlive us."""
+"""Child processes that end with this process."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ except OSError as error:
 
 
 def tied_to_this_process(command: Sequence[str]) -> list[str]:
-    """Wrap a command so that it gets SIGTERM when this process dies, however it dies.
+    """Return a command that gets SIGTERM when this process ends, however it ends.
 
     Linux sends the signal when the *thread* that started the command ends: start it from one that stays.
     """

@@ -1,4 +1,4 @@
-"""A client's socket as gunicorn uses it, with limits on how long the client may keep us waiting."""
+"""A client's socket as gunicorn uses it, with limits on the time of each wait for the client."""
 
 import errno
 import math
@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 
 class ClientSocket:
-    """Say until when we wait for a client; send an answer's head together with the beginning of its body.
+    """Keep the deadline of the wait for a client; send an answer's head together with the beginning of its body.
 
     :ivar deadline: a moment of the monotonic clock. Somebody looks now and then, and hangs up when it is over: a timer
         for each wait costs more than that.
@@ -62,7 +62,7 @@ class ClientSocket:
         return match[1].decode("latin-1") if match else ""
 
     def recv(self, size: int) -> bytes:
-        """Return what has come of a request; nothing where the client has closed.
+        """Return the bytes of a request that have come; none where the client has closed.
 
         :raises ConnectionResetError: the client takes too long; or it has closed and the application, which would take
             half a body for a whole one, is reading.
@@ -98,11 +98,11 @@ class ClientSocket:
         self.deadline = deadline
 
     def begin_body(self) -> None:
-        """Note that a request's head has been read."""
+        """Record that a request's head has been read."""
         self._is_head_read = True
 
     def begin_answer(self) -> None:
-        """Note that the application is at work."""
+        """Record that the application is at work."""
         self.is_answering = True
         self.deadline = math.inf
 

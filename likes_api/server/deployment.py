@@ -1,4 +1,4 @@
-"""Which MongoDB a command works on: the operator's, the embedded one that runs, or one started for the while."""
+"""Open the MongoDB of a command: the operator's, the embedded one that runs, or one started for the command."""
 
 import atexit
 import logging
@@ -41,7 +41,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[Database]:
-    """Return the database that the settings name, as it is; whether it answers shows when it is asked.
+    """Return the database that the settings name, without a connection; the first call connects.
 
     :raises EmbeddedMongoError: without ``LIKES_MONGODB_URI`` there is no mongod to run.
     """
@@ -61,7 +61,7 @@ def ensure_indexes(database: Database) -> None:
 def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:
     """Rename the collections of an earlier version before a request is served, and make the indexes meanwhile.
 
-    A database that is unavailable keeps no worker from starting: its circuit breaker is open until it is done.
+    A worker starts without its database as well: then its circuit breaker is open until the renaming is done.
     """
 
     def rename() -> None:
@@ -81,7 +81,7 @@ def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:
 def ensure_indexes_meanwhile(settings: Settings) -> None:
     """Make the indexes in a thread of their own, so that no request waits for them.
 
-    Until then everything works; expired tokens are just not swept up. On a client of its own, which is closed when the
+    Until then everything works, but expired tokens are not deleted. On a client of its own, which is closed when the
     work is done.
     """
     stopping = Event()

@@ -1,4 +1,4 @@
-"""The answer to what is no request: gunicorn refuses it before there is an application, but not in HTML."""
+"""The answers to malformed requests, which gunicorn refuses before the application is called: JSON, not HTML."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Where the workers share the counters of rate limits: hooks for ``config/gunicorn.conf.py``.
+"""The directory in which the workers share the counters of rate limits: hooks for ``config/gunicorn.conf.py``.
 
 Each master makes a directory of its own and removes it at its end. It holds a lock on it, which its workers inherit;
 a directory that nobody locks was left by a master that was killed, and the next master removes it.

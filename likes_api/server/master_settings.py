@@ -1,4 +1,4 @@
-"""What gunicorn's master needs of the settings.
+"""The settings that gunicorn's master needs.
 
 They are read in a process of their own, because that imports PyMongo, which checks a connection string: gevent patches
 a worker when it starts, and has to do so before PyMongo is there. A master that had imported it would hand it on.

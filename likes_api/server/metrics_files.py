@@ -1,4 +1,4 @@
-"""Where the workers' metrics lie, and which worker writes to which files: hooks for ``config/gunicorn.conf.py``.
+"""The directory of the workers' metrics, and the files of each worker: hooks for ``config/gunicorn.conf.py``.
 
 prometheus_client names the files after the process. Then they would grow in number with every worker that is recycled
 and every scrape would read them all; so here they are named after the worker's *slot*, the lowest number that no
@@ -31,7 +31,7 @@ def remove() -> None:
 
 
 def assign_slot(worker: Any, living: Iterable[Any]) -> None:
-    """Give a worker that is about to be forked its slot, in the master."""
+    """Assign a slot, in the master, to a worker that is about to be forked."""
     taken = {each.metrics_slot for each in living}
     worker.metrics_slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
@@ -43,8 +43,8 @@ def use_slot(worker: Any) -> None:
     values.ValueClass = values.MultiProcessValue(lambda: worker.metrics_slot)
 
 
-def forget_gauges(worker: Any) -> None:
-    """Drop what only a living worker has, when it died; its counters stay."""
+def prune_gauges(worker: Any) -> None:
+    """Delete the gauges of a worker that has ended; its counters stay."""
     from prometheus_client import multiprocess  # not before prepare()
 
     multiprocess.mark_process_dead(worker.metrics_slot)

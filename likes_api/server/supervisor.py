@@ -1,4 +1,4 @@
-"""Run gunicorn and the private mongod together: the database outlives its clients, nothing outlives us."""
+"""Run gunicorn and the private mongod together: mongod ends after gunicorn, and both end with this process."""
 
 import contextlib
 import logging

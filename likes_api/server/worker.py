@@ -1,9 +1,9 @@
-"""gunicorn's gevent worker, with what it lacks where no proxy stands in front: ``docs/decisions/0017``.
+"""gunicorn's gevent worker, with what it lacks where there is no proxy in front: ``docs/decisions/0017``.
 
-Each connection has a greenlet, so a client that sends or reads slowly holds nobody else up. Added here: a request is
-read whole before the application is called, ambiguous requests are refused, a worker that stops accepts who has
-connected already and lets go of idle connections, and error pages are JSON. :mod:`likes_api.server.client_socket` has
-the limits on time.
+Each connection has a greenlet, so a client that sends or reads slowly delays no other. Added here: a request is read
+whole before the application is called, ambiguous requests are refused, a worker that stops accepts the connections
+that the kernel has made already and closes idle ones, and error pages are JSON. :mod:`likes_api.server.client_socket`
+has the limits on time.
 
 gevent patches the standard library when a worker starts, before ``wsgi.py`` is loaded: nothing that the master imports
 may import pymongo.
@@ -88,7 +88,7 @@ class Worker(GeventWorker):
             client.send(error_pages.page(exc, client.requested_path, self.log))
 
     def _go_round(self, *, idle_clients_stay: bool = True) -> None:
-        """Tell the master that we live, and hang up on clients that take too long."""
+        """Notify the master that this worker lives, and close connections of clients that take too long."""
         self.notify()
         now = monotonic()
         for client in self._clients:
@@ -114,7 +114,7 @@ def _accept_all(server: StreamServer) -> None:
 
 
 def _check(request: Any) -> None:
-    """Refuse what two readers may take for two things, where gunicorn does not.
+    """Refuse ambiguous requests that gunicorn accepts.
 
     :raises gunicorn.http.errors.ParseException: RFC 9112 3.2 (no ``Host``), or 6.1 (a coding besides chunked, which
         we would have to undo).
@@ -127,7 +127,7 @@ def _check(request: Any) -> None:
 
 
 def _read_body(request: Any, client: ClientSocket) -> None:
-    """Have the body there before the application is called, whose time is limited; leave a longer one to be read on.
+    """Read the body before the application is called, whose time is limited; of a longer one, the beginning.
 
     Behind an answer to a longer one the connection is closed, because the application may refuse it unread.
 

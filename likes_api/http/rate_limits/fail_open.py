@@ -1,6 +1,6 @@
-"""Moving windows for Flask-Limiter that let requests through while the counters' storage is away.
+"""Moving windows for Flask-Limiter that let requests through while the counters' storage is unavailable.
 
-A limit protects the service, so it must not stop it: votes go on, the log and a metric say that nobody counts.
+A limit protects the service, so it must not stop it: votes go on uncounted, and the log and a metric say so.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class FailOpenMovingWindow(MovingWindowRateLimiter):
-    """Moving windows that let requests through while their storage is away, and leave it alone for a while then."""
+    """Moving windows that let requests through while their storage is unavailable, and do not ask it for a while."""
 
     def __init__(self, storage: StorageTypes) -> None:
         super().__init__(storage)

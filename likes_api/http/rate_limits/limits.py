@@ -2,7 +2,7 @@
 
 Moving windows: a limit of 60 a minute takes the 61st request within any minute as the first too many, and there is a
 moment at which the oldest request leaves the window, so ``Retry-After`` can be true. A fixed window would let 120
-through around its end. What they count by is hashed before it goes to any storage: ``docs/decisions/0006``.
+through around its end. Their keys are hashed before they go to any storage: ``docs/decisions/0006``.
 """
 
 import math
@@ -92,7 +92,7 @@ class RateLimits:
 
 
 def create(settings: Settings, digest: Callable[[str], str]) -> RateLimits:
-    """Make the limits' machinery; call it in the process that serves, for a connection must not cross a fork."""
+    """Make the limits; call it in the process that serves, for a connection must not cross a fork."""
     uri, options = _storage(settings)
     limiter = Limiter(
         key_func=_no_default_key,

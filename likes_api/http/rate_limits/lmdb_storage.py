@@ -111,7 +111,7 @@ class LmdbWindows(WindowStorage):
         return None
 
     def _sweep(self, environment: lmdb.Environment) -> None:
-        """Delete every key that has expired, in short transactions: others get their turn, and pages are used again."""
+        """Delete all expired keys, in short transactions, between which others run and pages are freed."""
         key: bytes | None = b"\0"
         while key is not None:
             with environment.begin(write=True) as transaction:
@@ -149,7 +149,7 @@ def _used_bytes(transaction: "lmdb.Transaction[bytes]") -> int:
 
 
 def _sweep_from(transaction: "lmdb.Transaction[bytes]", key: bytes, count: int, now: float) -> bytes | None:
-    """Look at so many keys, from the given one on, and delete those that have expired; return the next key, if any."""
+    """Delete the expired ones of so many keys, from the given one on; return the next key, if any."""
     cursor = transaction.cursor()
     seen = list(islice(cursor, count + 1)) if cursor.set_range(key) else []
     for each, value in seen[:count]:

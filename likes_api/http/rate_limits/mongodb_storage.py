@@ -105,14 +105,14 @@ class MongoDBWindows(WindowStorage):
         return waits
 
     def _ensure_index(self) -> None:
-        """Have MongoDB delete what is over (a TTL index); once per process, in one round trip more."""
+        """Make the TTL index by which MongoDB deletes expired windows: once per process, in one round trip more."""
         if not self._indexed:
             collections.ensure_indexes(self._database, collections.RATE_LIMITS)
             self._indexed = True
 
 
 def _taking(window: Window, now: datetime) -> Document:
-    """Drop the moments that are over and add this one, unless the window is full.
+    """Return the update that drops moments that are over and adds this one, unless the window is full.
 
     A document never holds more moments than the window takes, oldest first. So it is full when it holds that many and
     the oldest is not over; then the filter matches nothing, and the upsert collides.

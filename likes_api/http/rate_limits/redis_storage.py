@@ -1,4 +1,4 @@
-"""The counters of rate limits in Redis: one script decides about all limits of a request, in one round trip.
+"""The counters of rate limits in Redis: one script decides on all limits of a request, in one round trip.
 
 A window is a list with the newest request first, as in the script of ``limits``, which knows one window only. Times are
 those of the Redis server, so machines need no common clock.

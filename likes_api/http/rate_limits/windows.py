@@ -1,4 +1,4 @@
-"""Moving windows: what every storage of rate limits keeps, and the one question that it answers."""
+"""Moving windows: the interface of every storage of rate limits."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class WindowStorage(Storage, MovingWindowSupport):
         return self.take([Window(key, limit, expiry)]) is None
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
-        """Refuse: nobody asks without counting."""
+        """Refuse: no caller reads a window without counting."""
         self._refuse()
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
@@ -54,11 +54,11 @@ class WindowStorage(Storage, MovingWindowSupport):
         self._refuse()
 
     def reset(self) -> int | None:
-        """Refuse: windows end by themselves."""
+        """Refuse: windows expire."""
         self._refuse()
 
     def clear(self, key: str) -> None:
-        """Refuse: windows end by themselves."""
+        """Refuse: windows expire."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:
