@@ -16,7 +16,7 @@ questions = client[os.environ["PEER_DATABASE"]].questions
 
 @app.post("/api/likes")
 def vote() -> ResponseReturnValue:
-    """Take back, switch, or add: whichever update matches first."""
+    """Take back, switch, or add a vote, by the first update that matches."""
     body, user = request.get_json(), request.headers["X-User"]
     one, steps = (
         {"_id": body["targetId"]},

@@ -1,4 +1,4 @@
-"""Who votes in the benchmarks: voters of every contract, with what each is known by."""
+"""The voters of the benchmarks: voters of every contract, with their credentials."""
 
 import json
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ def toggled(state: State, vote: Vote) -> State:
 
 @dataclass(slots=True)
 class Entry:
-    """Hold the states that are possible, and the last acknowledged toggle: what it was, and from where."""
+    """The states that are possible, and the last acknowledged toggle: its action, and the state before."""
 
     possible: set[State] = field(default_factory=lambda: {None})
     before: State = None
@@ -94,5 +94,5 @@ class Ledger:
 
 
 def describe(entry: Entry) -> str:
-    """Name the states that are possible."""
+    """Return the names of the possible states."""
     return " or ".join(sorted(str(state) for state in entry.possible))

@@ -27,7 +27,7 @@ _MILLISECONDS = {"us": 0.001, "ms": 1, "s": 1000}
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """How to vote: the URL and body, in which ``%d`` is the target's number, and each voter's headers."""
+    """The requests of a run: the URL and body, in which ``%d`` is the target's number, and each voter's headers."""
 
     path: str
     body: str
@@ -39,7 +39,7 @@ class Votes:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What was measured: votes taken in a second, their number, and the 99th percentile of their times in ms."""
+    """The result of a run: votes taken in a second, their number, and the 99th percentile of their times in ms."""
 
     votes: float
     count: int

@@ -18,7 +18,7 @@ class Vote(StrEnum):
 
 
 class TargetKind(StrEnum):
-    """What a target is; each kind lives in a collection of its own."""
+    """The kinds of target; each is stored in a collection of its own."""
 
     QUESTION = "question"
     MESSAGE = "message"
@@ -28,7 +28,7 @@ class TargetKind(StrEnum):
 
 
 class Action(StrEnum):
-    """What a toggle did, in the words of the Q&A document."""
+    """The effect of a toggle, in the words of the Q&A document."""
 
     LIKED = "liked"
     UNLIKED = "unliked"

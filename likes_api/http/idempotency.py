@@ -42,7 +42,7 @@ def key_of(request: Request, caller: str, body: object) -> RequestKey | None:
 def once(
     records: IdempotencyRepository, key: RequestKey | None, act: Callable[[Session | None], dict[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
-    """Do ``act``, or tell what it answered when the key came first; and tell whether this is a repetition.
+    """Call ``act``, or return its answer to the first request with this key; and whether this is a repetition.
 
     :param act: is given the transaction to be part of, where there is a key.
 

@@ -23,7 +23,7 @@ _HSTS = ("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
 
 
 def protected(app: "WSGIApplication") -> "WSGIApplication":
-    """Put the headers on every answer of ``app``, errors included; whether it is asked over https must be known by now.
+    """Add the headers to every answer of ``app``, errors included; the scheme of the request must be known by now.
 
     Here and not in Flask, which takes a dozen steps for each header. A route spells its own as they are spelt here.
     """

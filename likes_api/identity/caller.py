@@ -23,7 +23,7 @@ _SERVICE_TOKEN_PREFIX = "lk_"  # noqa: S105  # the beginning that all have in co
 
 
 class CallerKind(StrEnum):
-    """Who a caller is: a user of the host, a person of the social network, a guest, or an application of the host."""
+    """The kinds of caller: a user of the host, a person of the social network, a guest, an application of the host."""
 
     USER = "user"
     PERSON = "person"
@@ -33,7 +33,7 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling.
+    """The caller of a request.
 
     :param id: what stands in a target's ``likedBy``; of a service, which votes for others only, its token's id.
     :param scopes: what the credential is limited to, where it is one with scopes.

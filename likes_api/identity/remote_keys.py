@@ -48,7 +48,7 @@ class RemoteKeys:
         return self._keys
 
     def ask(self) -> None:
-        """Have the keys fetched soon, because a token names one that is unknown; at most once a minute."""
+        """Request a fetch of the keys, because a token names one that is unknown; at most once a minute."""
         with self._lock:
             now = time.monotonic()
             if now - self._asked < ASK_SECONDS:

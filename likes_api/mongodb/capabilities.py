@@ -1,4 +1,4 @@
-"""What the server can do that not every MongoDB can."""
+"""Capabilities that not every MongoDB server has."""
 
 from pymongo.server_type import SERVER_TYPE
 

@@ -75,7 +75,7 @@ def seconds_left() -> float:
 
 
 def ping(client: MongoClient[Document]) -> None:
-    """Ask for a server that takes writes, in one round trip, past the circuit breaker.
+    """Ping a server that takes writes, in one round trip, past the circuit breaker.
 
     :raises likes_api.repository.StoreError: there is none; ``NotPrimaryError`` where the only one that we may ask
         (``directConnection``) takes none at the moment.

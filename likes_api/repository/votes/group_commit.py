@@ -1,4 +1,4 @@
-"""Let calls that meet in one process go to the database together.
+"""Send calls that meet in one process to the database together.
 
 A call that is alone goes at once, by itself. While one is under way, those that come gather, and go together when it is
 over. The thread of one of them carries the batch. Databases commit their write-ahead logs in this way and call it group

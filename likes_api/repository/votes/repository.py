@@ -65,7 +65,7 @@ class VoteRepository:
         return self._cast(target, voter, Change(vote), None)
 
     def clear(self, target: Target, voter: str, only: Vote | None = None) -> tuple[Tally, bool]:
-        """Take back whatever the voter voted; return the tally and whether that changed anything.
+        """Take back the voter's vote, if any; return the tally and whether that changed anything.
 
         :param only: take back this vote alone; the other one stays.
         :raises TargetNotFound: there is no such target.

@@ -197,7 +197,7 @@ class VoteDocuments:
         raise AssertionError("unreachable")
 
     def _undo(self, id_: ObjectId, voter: str, before: Vote | None, session: Session | None) -> None:
-        """Leave a set that is the target's no more as it was: it may be deleted already, or be named again."""
+        """Restore a vote in a set that is not the target's any more: the set may be deleted, or be named again."""
         if before is None:
             self._votes.delete_one({"_id": key(id_, voter)}, session=session)
         else:
