@@ -64,6 +64,7 @@ class Settings:
     nextauth_user_claims: tuple[str, ...]
     jwt_issuers: tuple[JwtIssuer, ...]
     guest_likes: bool
+    voters: str
     entries_from: re.Pattern[str] | None
     trusted_proxies: int
     cors_origins: tuple[str, ...]
@@ -277,6 +278,9 @@ class _SettingsSchema(Schema):
     # Read by itself, whatever else is wrong, for all faults to be reported at once.
     jwt_issuers = _PathField(data_key="LIKES_JWT_ISSUERS", load_default=None)
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
+    voters = fields.String(
+        data_key="LIKES_VOTERS", load_default="nobody", validate=validate.OneOf(["nobody", "users", "everyone"])
+    )
     entries_from = _Pattern(data_key="LIKES_ENTRIES_FROM", load_default=None)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
     cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())

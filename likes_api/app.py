@@ -11,6 +11,7 @@ from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.host import errors as host_errors
 from likes_api.contracts.host import routes as host_routes
+from likes_api.contracts.host.lists import Lists, VotersFor
 from likes_api.contracts.host.targets import Targets
 from likes_api.contracts.qa_votes import errors as qa_errors
 from likes_api.contracts.qa_votes import routes as qa_routes
@@ -20,6 +21,7 @@ from likes_api.demo import routes as demo_routes
 from likes_api.demo.items import read_items
 from likes_api.http import cors, errors, health, paths, request_log, security_headers
 from likes_api.http.application import Application
+from likes_api.http.cursors import Cursors
 from likes_api.http.forwarded import behind_proxies
 from likes_api.http.rate_limits import limits
 from likes_api.http.rate_limits.limits import RateLimits
@@ -39,6 +41,7 @@ from likes_api.mongodb.instrumented import connect_instrumented, instrumented
 from likes_api.repository.entries import EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
+from likes_api.repository.names import NameRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
 from likes_api.repository.service_tokens import ServiceTokenRepository
@@ -47,6 +50,7 @@ from likes_api.repository.tokens import TokenRepository
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
+from likes_api.repository.votes.votes_of_voter import VotesOfVoter
 from likes_api.server.client_socket import MAX_BODY_BYTES
 from likes_api.widget import routes as widget_routes
 
@@ -84,7 +88,12 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     cors.register(app, settings.cors_origins, any_origin=[diaspora_errors.PREFIX, host_errors.COUNTS])
     errors.register(app, _DIALECTS)
     rate_limits.register(app)
-    app.register_blueprint(health.create_blueprint(database, rate_limits.answer_within, settings.metrics_allow))
+    votes_of_voter = VotesOfVoter(database, settings.qa_id_field)
+    app.register_blueprint(
+        health.create_blueprint(
+            database, rate_limits.answer_within, votes_of_voter.missing_indexes, settings.metrics_allow
+        )
+    )
     # One for all contracts: one thread maintains targets with many votes; it starts when first needed.
     maintenance = app.extensions[MAINTENANCE] = Maintenance(
         database, TargetFinder(settings.qa_id_field), settings.overflow_at, settings.qa_overflow_at
@@ -105,7 +114,16 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, authenticator))
     app.register_blueprint(_simple_likes(settings, entries, votes, records, rate_limits, authenticator))
     app.register_blueprint(_diaspora(person_tokens, database, votes))
-    app.register_blueprint(_host(settings, votes, entries, PostRepository(database), rate_limits, authenticator))
+    targets = Targets(votes, entries, PostRepository(database))
+    lists = Lists(
+        targets,
+        votes,
+        votes_of_voter,
+        NameRepository(database),
+        Cursors(_secrets(settings)),
+        VotersFor(settings.voters),
+    )
+    app.register_blueprint(_host(settings, votes, targets, lists, rate_limits, authenticator))
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
@@ -178,15 +196,16 @@ def _simple_likes(
 def _host(
     settings: Settings,
     votes: VoteRepository,
-    entries: EntryRepository,
-    posts: PostRepository,
+    targets: Targets,
+    lists: Lists,
     rate_limits: RateLimits,
     authenticator: Authenticator,
 ) -> Blueprint:
     return host_routes.create_blueprint(
         authenticator,
         votes,
-        Targets(votes, entries, posts),
+        targets,
+        lists,
         rate_limits,
         host_routes.HostSettings(
             vote_limit=settings.limits.vote,

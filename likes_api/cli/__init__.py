@@ -2,7 +2,7 @@
 
 import click
 
-from likes_api.cli import check, content, run, service_token, session, token
+from likes_api.cli import check, content, indexes, run, service_token, session, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,6 +16,7 @@ for command in (
     content.import_,
     content.verify,
     check.check,
+    indexes.indexes,
     session.session,
     token.token,
     service_token.service_token,

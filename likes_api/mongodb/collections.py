@@ -11,8 +11,12 @@ from typing import Any
 
 import pymongo.database
 from pymongo import ASCENDING, IndexModel, MongoClient
+from pymongo.collation import Collation
 
 from likes_api.mongodb.documents import Collection, Database, Document
+
+# Options with which an index does not serve every query, or none of ours.
+_NARROWING = frozenset({"partialFilterExpression", "sparse", "collation", "hidden"})
 
 DEFAULT_PREFIX = "likes_"
 
@@ -26,10 +30,10 @@ IDEMPOTENCY, RATE_LIMITS = "idempotency", "rate_limits"
 VOTES, MOVED = "votes", "moved"
 
 
-def _by_voter(field: str) -> tuple[IndexModel, ...]:
+def _by_voter(field: str, **options: Any) -> tuple[IndexModel, ...]:
     """Make the indexes that lead from a voter to targets, in the order of their ids, which stand in ``field``."""
     return tuple(
-        IndexModel([(array, ASCENDING), (field, ASCENDING)], name=name)
+        IndexModel([(array, ASCENDING), (field, ASCENDING)], name=name, **options)
         for array, name in (("likedBy", "likers"), ("dislikedBy", "dislikers"))
     )
 
@@ -107,9 +111,33 @@ def missing_indexes(database: Database) -> list[tuple[str, str]]:
     missing = []
     for collection, indexes in _INDEXES.items():
         there = _indexed(database, collection)
-        wanted = {tuple(index.document["key"].items()): index.document["name"] for index in indexes}
+        wanted = {key_of(index): index.document["name"] for index in indexes}
         missing += [(name_in(database, collection), name) for key, name in wanted.items() if there and key not in there]
     return missing
+
+
+def host_indexes(qa_id_field: str) -> Mapping[str, Sequence[IndexModel]]:
+    """Return the indexes by which votes of a voter are found in the host's collections, for the host to make."""
+    # A collection may have a default collation, which its indexes get as well; votes are compared byte by byte.
+    return dict.fromkeys((QUESTIONS, MESSAGES), _by_voter(qa_id_field, collation=Collation("simple")))
+
+
+def missing_host_indexes(database: Database, qa_id_field: str) -> list[tuple[str, IndexModel]]:
+    """Return the indexes that the host's collections lack; a collection that is not there needs none.
+
+    :raises likes_api.repository.StoreError: the database is unavailable.
+    """
+    missing = []
+    for collection, indexes in host_indexes(qa_id_field).items():
+        there = list(get(database, collection).list_indexes())
+        keys = {tuple(index["key"].items()) for index in there if not _NARROWING.intersection(index)}
+        missing += [(collection, index) for index in indexes if there and key_of(index) not in keys]
+    return missing
+
+
+def key_of(index: IndexModel) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of an index, with their directions."""
+    return tuple(index.document["key"].items())
 
 
 def is_found_by(database: Database, collection: str, field: str) -> bool:

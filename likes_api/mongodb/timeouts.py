@@ -29,7 +29,8 @@ LIMITER_SELECTION_MILLISECONDS = 250
 
 # -- The probes, below READY_SECONDS together: waiting for a server, the driver looks at the clock every 0.5 s only.
 READY_DATABASE_SECONDS = 1.2
-READY_LIMITER_SECONDS = 0.5
+READY_LIMITER_SECONDS = 0.4
+READY_INDEXES_SECONDS = 0.2
 
 # -- The circuit breaker's probe, and the pause after one in vain
 PROBE_SECONDS = 1.0

@@ -22,6 +22,8 @@ OPEN = {
     "/!/simple-likes/status",
     "/api/counts",
     "/api/me",
+    "/api/me/votes",
+    "/api/targets/<type_>/<id_>/voters",
     "/api/targets/<type_>/<id_>/vote",
     "/api/votes/status",
     "/demo/<version>/<name>",

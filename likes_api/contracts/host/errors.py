@@ -1,6 +1,7 @@
 """The dialect of the host API, ``{"error": message}``, and the refusals in the contract's words."""
 
 from likes_api.contracts.host import policy
+from likes_api.http.cursors import InvalidCursor
 from likes_api.http.errors import Dialect, Refused, error_body
 from likes_api.http.json_body import InvalidJson, UnsupportedMediaType
 from likes_api.http.origin import ForeignOrigin
@@ -25,6 +26,8 @@ DIALECT = Dialect(
         InvalidOnBehalfOf: Refused(400, f"Invalid {ON_BEHALF_OF}"),
         policy.InsufficientScope: Refused(403, "insufficient_scope"),
         TargetNotFound: Refused(404, "Not found"),
+        InvalidCursor: Refused(400, "Invalid cursor"),
+        policy.VotersArePrivate: Refused(403, "Voters are private"),
         policy.Locked: Refused(403, "Likes disabled"),
         policy.LoginRequired: Refused(401, "Please log in"),
         policy.NotAllowed: Refused(422, "User is not allowed to like"),

@@ -58,6 +58,10 @@ class InsufficientScope(Exception):
     """The token was made without the scope."""
 
 
+class VotersArePrivate(Exception):
+    """The operator shows the voters of such targets to nobody."""
+
+
 class Locked(Exception):
     """The entry takes no likes, from nobody."""
 
@@ -90,6 +94,13 @@ def require_credential(kind: TargetKind, caller: Caller, *, writes: bool) -> Non
     open_ = not writes and kind not in OF_PEOPLE
     if not open_ and caller.kind is not CallerKind.SERVICE and caller.kind not in _VOTERS[kind]:
         raise OtherCredential
+
+
+def kinds_of(caller: Caller) -> frozenset[TargetKind]:
+    """Return the types of targets that a credential votes on; a service does so for users and for people."""
+    if caller.kind is CallerKind.SERVICE:
+        return frozenset(TargetKind)
+    return frozenset(kind for kind, voters in _VOTERS.items() if caller.kind in voters)
 
 
 def require_scope(kind: TargetKind, caller: Caller, *, writes: bool) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from likes_api import metrics
 from likes_api.contracts.host import callers, errors, policy, schemas
+from likes_api.contracts.host.lists import Lists
 from likes_api.contracts.host.policy import Value
 from likes_api.contracts.host.targets import Targets, by_kind
 from likes_api.http import json_body, origin, paths
@@ -49,11 +51,12 @@ def create_blueprint(
     authenticator: Authenticator,
     votes: VoteRepository,
     targets: Targets,
+    lists: Lists,
     rate_limits: RateLimits,
     settings: HostSettings,
 ) -> Blueprint:
     """Make the blueprint."""
-    routes = _Routes(authenticator, votes, targets, rate_limits, settings)
+    routes = _Routes(authenticator, votes, targets, lists, rate_limits, settings)
     blueprint = Blueprint(NAME, __name__, url_prefix=errors.PREFIX)
     vote = "/targets/<type_>/<id_>/vote"
     blueprint.add_url_rule(vote, view_func=routes.put_vote, methods=["PUT"])
@@ -62,6 +65,8 @@ def create_blueprint(
     blueprint.add_url_rule("/votes/status", view_func=routes.post_status, methods=["POST"])
     blueprint.add_url_rule("/counts", view_func=routes.get_counts, methods=["GET"])
     blueprint.add_url_rule("/me", view_func=routes.get_me, methods=["GET"])
+    blueprint.add_url_rule("/me/votes", view_func=routes.get_votes, methods=["GET"])
+    blueprint.add_url_rule("/targets/<type_>/<id_>/voters", view_func=routes.get_voters, methods=["GET"])
     return blueprint
 
 
@@ -73,12 +78,14 @@ class _Routes:
         authenticator: Authenticator,
         votes: VoteRepository,
         targets: Targets,
+        lists: Lists,
         rate_limits: RateLimits,
         settings: HostSettings,
     ) -> None:
         self._authenticator = authenticator
         self._votes = votes
         self._targets = targets
+        self._lists = lists
         self._rate_limits = rate_limits
         self._settings = settings
         self._by_caller = rate_limits.declare("vote", settings.vote_limit)
@@ -145,10 +152,28 @@ class _Routes:
     @accepts(*callers.ACCEPTED)
     def get_me(self) -> Response:
         """Return who is calling."""
+        return _private(schemas.dump_caller(self._known()))
+
+    @accepts(*callers.ACCEPTED)
+    def get_votes(self) -> Response:
+        """Read what the caller voted on."""
+        caller = self._known()
+        return _private(self._lists.votes_of(caller, request, partial(self._check_status_limit, caller)))
+
+    @accepts(*callers.ACCEPTED)
+    def get_voters(self, type_: str, id_: str) -> Response:
+        """Read who voted on a target."""
+        caller = self._authenticator.require(request, callers.ACCEPTED)
+        _require_credential(type_, caller, writes=False)
+        target = _target(type_, id_)
+        return _private(self._lists.voters(target, caller, request, partial(self._check_status_limit, caller)))
+
+    def _known(self) -> Caller:
+        """Return the caller; without a credential a guest, where guests may like what does not say."""
         caller = self._authenticator.require(request, callers.ACCEPTED)
         if caller.kind is CallerKind.GUEST and not self._settings.guest_likes:
             raise policy.OtherCredential
-        return _private(schemas.dump_caller(caller))
+        return caller
 
     def _writing(self, type_: str) -> Caller:
         caller = self._authenticator.require(request, callers.ACCEPTED)

@@ -6,7 +6,7 @@ from typing import Any
 from likes_api.contracts.host import errors
 from likes_api.contracts.host.policy import OF_PEOPLE, Reason, Value
 from likes_api.identity.caller import Caller
-from likes_api.votes import Tally, Target, TargetKind
+from likes_api.votes import Tally, Target, TargetKind, Vote
 
 MAX_COUNTED = 100
 MAX_ASKED = 200
@@ -80,6 +80,11 @@ def load_counted(parameters: Sequence[str]) -> list[Target]:
 def dump_vote(tally: Tally) -> dict[str, Any]:
     """Write a target's counts and the caller's own vote."""
     return dump_tally(tally) | {"vote": Value.of(tally.own).value}
+
+
+def dump_listed(target: Target, vote: Vote) -> dict[str, Any]:
+    """Write one of a voter's votes."""
+    return {"type": target.kind.value, "id": target.id, "vote": Value.of(vote).value}
 
 
 def dump_status(target: Target, tally: Tally, reason: Reason | None) -> dict[str, Any]:

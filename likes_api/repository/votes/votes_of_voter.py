@@ -36,6 +36,16 @@ class Place:
     kind: TargetKind
     key: str | ObjectId
 
+    def dump(self) -> list[str | bool]:
+        """Write it as JSON has it."""
+        return [self.kind.value, isinstance(self.key, ObjectId), str(self.key)]
+
+    @classmethod
+    def load(cls, dumped: Sequence[Any]) -> "Place":
+        """Read what :meth:`dump` wrote."""
+        kind, is_object_id, key = dumped
+        return cls(TargetKind(kind), ObjectId(key) if is_object_id else key)
+
 
 @dataclass(frozen=True, slots=True)
 class VotePage:
@@ -57,6 +67,7 @@ class VotesOfVoter:
     def __init__(self, database: Database, qa_id_field: str = "_id") -> None:
         self._database = database
         self._finder = TargetFinder(qa_id_field)
+        self._reads_hosts = False
 
     def page(
         self,
@@ -78,6 +89,7 @@ class VotesOfVoter:
         :param private: also posts that are not public, as far as the voter may see them, and comments on them.
         :raises likes_api.repository.StoreError: the database did not answer.
         """
+        self._reads_hosts |= not HOST_OWNED.isdisjoint(kinds)
         read = _Read(self._database, self._finder, voter, votes, limit + 1, private)
         ranges = {kind: found for kind in sorted(kinds) if (found := self._ranges(kind, after))}
         streams = [read.in_arrays(kind, vote, range_) for kind in ranges for vote in votes for range_ in ranges[kind]]
@@ -85,6 +97,18 @@ class VotesOfVoter:
             alike = {kind: each for kind, each in ranges.items() if self._finder.id_field(kind) == field}
             streams.append(read.in_documents(field, alike))
         return _cut(self._rows(streams, limit), limit)
+
+    def missing_indexes(self) -> list[str]:
+        """Return the indexes that the host's collections lack, once votes on its documents have been asked for here.
+
+        Without them each page reads the whole collection.
+
+        :raises likes_api.repository.StoreError: the database is unavailable.
+        """
+        if not self._reads_hosts:
+            return []
+        missing = collections.missing_host_indexes(self._database, self._finder.id_field(TargetKind.QUESTION))
+        return [f"{collection}.{collections.key_of(index)[0][0]}" for collection, index in missing]
 
     def _ranges(self, kind: TargetKind, after: Place | None) -> list[Document]:
         """Make the ranges of ids that come behind ``after``, one for each type that an id may have."""

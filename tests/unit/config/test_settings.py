@@ -39,6 +39,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         nextauth_user_claims=("id", "sub"),
         jwt_issuers=(),
         guest_likes=False,
+        voters="nobody",
         entries_from=None,
         trusted_proxies=0,
         cors_origins=(),
