@@ -25,7 +25,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class PostPolicy:
-    """What a post says about likes on it, and on its comments, to somebody who may see it.
+    """The rules of a post for likes on it, and on its comments, for a person who may see it.
 
     :param ignores_reader: its author ignores the person who asks.
     """
@@ -43,7 +43,7 @@ class PostRepository:
         self._people = collections.name_in(database, collections.PEOPLE)
 
     def visible_to(self, reader: str, post: str, comment: str | None = None) -> Post | None:
-        """Read a post, or tell ``None`` where it does not exist or is neither public, nor the reader's own, nor shared.
+        """Read a post; ``None`` where it does not exist or is neither public, nor the reader's own, nor shared.
 
         One round trip: what a like depends on besides (the author's ignores, the comment) is joined by the server,
         each by ``_id``.
@@ -101,7 +101,7 @@ class PostRepository:
         raise TargetNotFound(target)
 
     def _ignoring(self, reader: str) -> Document:
-        """Make the stage that looks up a post's author, if that one ignores the reader."""
+        """Return the stage that looks up a post's author, if that person ignores the reader."""
         lookup: Document = {
             "from": self._people,
             "localField": "author",
@@ -114,7 +114,7 @@ class PostRepository:
 
 
 def visible(reader: str) -> Document:
-    """Make the filter for the posts that somebody may see: public, their own, and those shared with them."""
+    """Return the filter for the posts that a person may see: public, their own, and those shared with them."""
     return {"$or": [{"public": True}, {"author": reader}, {"visible_to": reader}]}
 
 

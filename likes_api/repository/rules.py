@@ -1,4 +1,4 @@
-"""What decides who may see a target and vote on it, read in the same round trip as the target's votes."""
+"""The rules of a target, which say who may see it and vote on it: read in one round trip with its votes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Rules(Generic[R]):
-    """How to read the rules of targets of one kind.
+    """The stages and fields by which the rules of one kind of target are read.
 
     :param stages: of an aggregation on their collection, behind the match by id; they leave out what nobody who asks
         may see.

@@ -1,1 +1,1 @@
-"""Section 8, the host API: set a vote, ask for a page's targets at once, list. Source: ``CONTRACTS.md``, section 8."""
+"""Section 8, the host API: set a vote, read a page's targets at once, list. Source: ``CONTRACTS.md``, section 8."""

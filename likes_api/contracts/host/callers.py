@@ -1,4 +1,4 @@
-"""Who asks the host API: the credentials it accepts, and for whom a service acts."""
+"""The callers of the host API: the credentials it accepts, and the users and persons for whom services act."""
 
 from flask import Request
 
@@ -11,7 +11,7 @@ ACCEPTED = frozenset(Credential)
 
 
 def writer(caller: Caller, kind: TargetKind, request: Request) -> Caller:
-    """Return who votes on a target: the caller, or for whom a service acts.
+    """Return the voter: the caller, or the user or person for whom a service acts.
 
     :raises MissingOnBehalfOf: a service does not say for whom.
     :raises InvalidOnBehalfOf: nobody has that id.
@@ -23,7 +23,7 @@ def writer(caller: Caller, kind: TargetKind, request: Request) -> Caller:
 
 
 def reader(caller: Caller, kind: TargetKind, request: Request) -> Caller:
-    """Return whose own votes are read: the caller's, or of whom a service names; a service may name nobody.
+    """Return the caller whose own votes are read, or the one that a service names; a service may name none.
 
     :raises InvalidOnBehalfOf: nobody has that id.
     """

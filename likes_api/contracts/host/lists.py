@@ -1,4 +1,4 @@
-"""The lists of the host API: who voted on a target, and what the caller voted on."""
+"""The lists of the host API: the voters of a target, and the votes of the caller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MAX_LIMIT, DEFAULT_LIMIT = 100, 50
 
 
 class VotersFor(StrEnum):
-    """Whom ``LIKES_VOTERS`` lets see the voters of entries, questions and messages."""
+    """The callers whom ``LIKES_VOTERS`` lets see the voters of entries, questions and messages."""
 
     NOBODY = "nobody"
     USERS = "users"
@@ -43,7 +43,7 @@ class Lists:
     def voters(
         self, target: Target, caller: Caller, request: Request, check_limit: Callable[[], None]
     ) -> dict[str, Any]:
-        """List who voted on a target: two round trips and one for the names; one more each where it has many votes.
+        """List the voters of a target: two round trips and one for the names; one more each where it has many votes.
 
         :raises Refused: 400, a parameter is invalid.
         :raises InvalidCursor:
@@ -75,7 +75,7 @@ class Lists:
         }
 
     def votes_of(self, caller: Caller, request: Request, check_limit: Callable[[], None]) -> dict[str, Any]:
-        """List what the caller voted on, or for whom a service asks, in one round trip.
+        """List the votes of the caller, or of the one for whom a service asks, in one round trip.
 
         :raises Refused: 400, a parameter is invalid.
         :raises InvalidCursor:

@@ -1,4 +1,4 @@
-"""Who may read and vote on what: the rules of each target's own contract, without I/O."""
+"""The rules about who may read a target and vote on it, as its own contract has them, without I/O."""
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
@@ -43,7 +43,7 @@ class Value(IntEnum):
 
 
 class Reason(StrEnum):
-    """Why somebody may not vote on a target."""
+    """The reason that a caller may not vote on a target."""
 
     LOGIN = "login"
     LOCKED = "locked"
@@ -82,7 +82,7 @@ _REFUSALS = {Reason.LOGIN: LoginRequired, Reason.LOCKED: Locked, Reason.NOT_ALLO
 
 
 def caller_kind(kind: TargetKind) -> CallerKind:
-    """Return for whom a service acts on targets of a type."""
+    """Return the kind of caller for whom a service acts on targets of a type."""
     return CallerKind.PERSON if kind in OF_PEOPLE else CallerKind.USER
 
 

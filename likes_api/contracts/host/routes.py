@@ -33,7 +33,7 @@ _DONE = {Value.UP: "liked", Value.DOWN: "downvoted", Value.NONE: "cleared"}
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What an operator sets of the host API.
+    """The operator's settings of the host API.
 
     :param vote_limit: votes per caller, in Flask-Limiter's notation; a guest is the address that asks.
     :param status_limit: reads per address, counted together with contract 2's status.
@@ -102,7 +102,7 @@ class _Routes:
 
     @accepts(*callers.ACCEPTED)
     def delete_vote(self, type_: str, id_: str) -> Response:
-        """Take back whatever the caller voted."""
+        """Take back the caller's vote."""
         caller = self._writing(type_)
         json_body.discard(request)
         return self._cast(caller, _target(type_, id_), Value.NONE)
@@ -151,18 +151,18 @@ class _Routes:
 
     @accepts(*callers.ACCEPTED)
     def get_me(self) -> Response:
-        """Return who is calling."""
+        """Return the caller."""
         return _private(schemas.dump_caller(self._known()))
 
     @accepts(*callers.ACCEPTED)
     def get_votes(self) -> Response:
-        """Read what the caller voted on."""
+        """Read the caller's votes."""
         caller = self._known()
         return _private(self._lists.votes_of(caller, request, partial(self._check_status_limit, caller)))
 
     @accepts(*callers.ACCEPTED)
     def get_voters(self, type_: str, id_: str) -> Response:
-        """Read who voted on a target."""
+        """Read a target's voters."""
         caller = self._authenticator.require(request, callers.ACCEPTED)
         _require_credential(type_, caller, writes=False)
         target = _target(type_, id_)
@@ -240,7 +240,7 @@ def _vote(tally: Tally, *, changed: bool) -> Response:
 
 
 def _private(body: dict[str, Any]) -> Response:
-    """Answer with what is this caller's own, and of this moment."""
+    """Return an answer that is this caller's own and must not be cached."""
     response = jsonify(body)
     response.headers["Cache-Control"] = _PRIVATE
     return response

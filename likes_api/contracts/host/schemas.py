@@ -1,4 +1,4 @@
-"""What the host API reads and writes: targets, votes, and their tallies."""
+"""The data of the host API: targets, votes, and their tallies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -99,10 +99,10 @@ def dump_counts(tallies: Mapping[Target, Tally]) -> dict[str, Any]:
 
 
 def dump_tally(tally: Tally) -> dict[str, Any]:
-    """Write what anybody may know of a target's votes."""
+    """Write the counts of a target that anybody may read."""
     return {"upvotes": tally.upvotes, "downvotes": tally.downvotes, "count": tally.upvotes + tally.boost}
 
 
 def dump_caller(caller: Caller) -> dict[str, Any]:
-    """Write who is calling."""
+    """Write the caller."""
     return {"kind": caller.kind.value, "id": caller.id}

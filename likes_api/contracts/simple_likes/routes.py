@@ -54,7 +54,7 @@ def create_blueprint(
         _require_csrf_token()
         caller = _caller(authenticator)
         address = network(request.remote_addr)
-        # Who has no valid credential counts as the guest that they would be.
+        # A visitor without a valid credential counts as a guest.
         user = (caller or authenticator.guest(request)).id
         rate_limits.check(
             (by_address, address),
@@ -64,7 +64,7 @@ def create_blueprint(
         )
         target = Target(TargetKind.ENTRY, schemas.load_entry_id(entry_id))
         json_body.require_json_or_nothing(request)
-        # Who has no valid session has no answer that could be remembered.
+        # Without a valid session there is no answer that could be remembered.
         key = idempotency.key_of(request, caller.id if caller else "", None)
         answer, repeated = idempotency.once(records, key, lambda session: like(target, caller, session))
         if not repeated:

@@ -1,7 +1,7 @@
-"""Those who voted on a target, a page at a time, in the order of their ids.
+"""The voters of a target, a page at a time, in the order of their ids.
 
-An id is the same in both forms and never changes, so a page that begins behind one is right whatever votes come
-and go, and whatever targets move, meanwhile. Their order in time is kept by neither form for those who leave.
+An id is the same in both forms and never changes, so a page that begins after one is right whatever votes and
+migrations there are meanwhile. Neither form keeps the order in time of voters who take their vote back.
 """
 
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ class VoterPage:
 
 
 def page_of_array(name: str, after: str | None, limit: int) -> Document:
-    """Cut a page out of an array of voters on the server."""
+    """Return the expression of a page of an array of voters."""
     this = {"$literal": after}
     behind: list[Document] = [] if after is None else [{"$gt": ["$$this", this]}]
     shown = _filter(name, {"$and": [{"$not": [_is_guest()]}, *behind]})
-    # Who stands there twice, by a fault, is one voter.
+    # A voter who stands there twice, by a fault, is one voter.
     ids = {"$minN": {"n": limit, "input": {"$setUnion": [shown, []]}}}
     return {"ids": ids, "guests": {"$size": _filter(name, _is_guest())}}
 

@@ -1,4 +1,4 @@
-"""What a voter voted on, a page at a time: found in both forms of targets through indexes, nothing kept besides.
+"""The votes of a voter, a page at a time: found in both forms of targets through indexes, without a copy.
 
 Targets of each kind are found by their arrays and by vote documents, each in the order of ids and cut to a page by the
 server, all in one round trip.
@@ -31,18 +31,18 @@ _LEAST: tuple[str | ObjectId, ...] = ("", ObjectId(bytes(12)))
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page ends: a target, and its id as it is stored. ObjectIds come behind all strings."""
+    """The end of a page: a target, and its id as it is stored. ObjectIds come after all strings."""
 
     kind: TargetKind
     key: str | ObjectId
 
     def dump(self) -> list[str | bool]:
-        """Write it as JSON has it."""
+        """Return the place as values of JSON."""
         return [self.kind.value, isinstance(self.key, ObjectId), str(self.key)]
 
     @classmethod
     def load(cls, dumped: Sequence[Any]) -> "Place":
-        """Read what :meth:`dump` wrote."""
+        """Return the place of values that :meth:`dump` returned."""
         kind, is_object_id, key = dumped
         return cls(TargetKind(kind), ObjectId(key) if is_object_id else key)
 
@@ -59,7 +59,7 @@ class VotePage:
 
 
 class VotesOfVoter:
-    """Find what somebody voted on.
+    """Find the votes of a voter.
 
     :param qa_id_field: the field in which questions and messages carry their id.
     """
@@ -137,7 +137,7 @@ class VotesOfVoter:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """How a voter's votes are read, in the order of kinds and ids."""
+    """The pipelines that read a voter's votes, in the order of kinds and ids."""
 
     database: Database
     finder: TargetFinder
