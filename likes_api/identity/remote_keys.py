@@ -1,6 +1,6 @@
 """A key set that its issuer publishes at a URL: fetched by a thread, so that no request waits for the network.
 
-Why this is not a library's: ``docs/decisions/0017``.
+Why this is not a library's: ``docs/decisions/0018``.
 """
 
 import http.client
