@@ -256,6 +256,24 @@ def test_cursors_are_refused_when_garbled_or_of_another_list(
         assert votes(app, caller, f"?cursor={of_votes}{query}") == invalid
 
 
+def test_lists_count_against_the_limit_of_status_after_bad_input_and_not_for_services(
+    watched: MongoClient[Document], database: Database
+) -> None:
+    limited = settings(RATELIMIT_ENABLED="true", LIMIT_STATUS="2/minute", VOTERS="everyone")
+    app = create_app(limited, watched[database.name])
+    service = host.service(database, "votes:read")
+    for _ in range(3):
+        assert votes(app, ADA, "?limit=0") == refused(400, "Invalid limit")
+        assert voters(app, service, "entry") == (200, NOBODY)
+        assert votes(app, service.for_("ada"))[0] == 200
+    assert votes(app, ADA)[0] == 200
+    assert voters(app, GUEST, "entry")[0] == 200
+    assert votes(app, ADA) == refused(429, "Too many requests")
+    response = GUEST.ask(app, "GET", voters_url("entry", "none"))
+    assert outcome(response) == refused(429, "Too many requests")
+    assert int(response.headers["Retry-After"]) > 0
+
+
 # -- Round trips
 
 
