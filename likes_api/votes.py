@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 GUEST_PREFIX = "guest_"
-"""How the ids of guests begin, in the arrays where users and persons stand as well; nobody else's begins like this."""
+"""The beginning of guests' ids, and of no others, in the arrays that hold users and persons as well."""
 
 
 class Vote(StrEnum):

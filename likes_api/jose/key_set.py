@@ -17,7 +17,7 @@ from joserfc.jwk import JWKRegistry, Key, OctKey
 from likes_api.jose.claims import json_object
 
 HMAC_BYTES: Mapping[str, int] = MappingProxyType({"HS256": 32, "HS384": 48, "HS512": 64})
-"""How long a secret has to be at least for each algorithm of secrets (RFC 7518, section 3.2)."""
+"""The least length of a secret for each algorithm of secrets (RFC 7518, section 3.2)."""
 
 _RSA = dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None))
 _CURVES = {

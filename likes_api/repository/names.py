@@ -1,4 +1,4 @@
-"""What voters are called: users of the host, and people of the social network."""
+"""The names of voters: users of the host, and people of the social network."""
 
 from collections.abc import Collection
 from typing import Any

@@ -46,7 +46,7 @@ each_comment_route = pytest.mark.parametrize("route", [route for route in ROUTES
 
 
 def succeeds(pod: Pod, route: Route, post: str, token: str) -> bool:
-    """Tell whether a request gets the answer of success, after making ready what it needs of likes."""
+    """Whether a request succeeds, after the likes that it needs have been made."""
     set_likers(pod.database, route, [BOB] if route.method == "DELETE" else [], post)
     status = call(pod.app, route, token, route.url(post)).status_code
     return status == (200 if route.method == "GET" else 204)

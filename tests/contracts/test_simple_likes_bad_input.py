@@ -123,7 +123,7 @@ def test_toggle_is_419_when_a_page_of_another_origin_sent_it(app: Flask, databas
 
 
 def address_of(proxies: int, forwarded: str | None, database: Database) -> str:
-    """Tell the voter that a guest becomes, whose connection comes from 10.9.9.9."""
+    """Return the voter's id of a guest whose connection comes from 10.9.9.9."""
     app = create_app(settings(GUEST_LIKES="true", TRUSTED_PROXIES=str(proxies)), database)
     guest = Visitor(app, address="10.9.9.9")
     assert guest.toggle("plain", headers={"X-Forwarded-For": forwarded}).status_code == 200

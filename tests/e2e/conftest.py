@@ -67,7 +67,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
-    """Give browsers of their own: each has its cookies, and as a guest is another one."""
+    """Yield a maker of separate browsers: each has its own cookies, and is another guest."""
     visitors: list[Visitor] = []
 
     def make(**options: object) -> Visitor:

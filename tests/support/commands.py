@@ -19,7 +19,7 @@ class CountedCommands(CommandListener):
 
     @contextmanager
     def during(self, *, mine: bool = False) -> Iterator[list[str]]:
-        """Give the list of names, in order; it is filled when the block ends.
+        """Yield the list of names, in order; it is filled when the block ends.
 
         :param mine: leave out those of other threads, such as maintenance has.
         """

@@ -28,5 +28,5 @@ class Exposition:
 
 
 def difference(after: Exposition, before: Exposition, name: str, labels: Mapping[str, str]) -> float:
-    """Tell by how much a sum grew."""
+    """Return by how much a sum grew."""
     return after.total(name, **labels) - before.total(name, **labels)

@@ -55,7 +55,7 @@ class LmdbWindows(WindowStorage):
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What ``limits`` is to take for a failure of the storage."""
+        """Return the exceptions that ``limits`` treats as failures of the storage."""
         return lmdb.Error, OSError
 
     def take(self, windows: Sequence[Window]) -> float | None:

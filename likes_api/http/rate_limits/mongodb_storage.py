@@ -39,7 +39,7 @@ class MongoDBWindows(WindowStorage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What ``limits`` is to take for a failure of the storage."""
+        """Return the exceptions that ``limits`` treats as failures of the storage."""
         return StoreError
 
     def take(self, windows: Sequence[Window]) -> float | None:

@@ -34,7 +34,7 @@ Step = tuple[Document, Document | list[Document]]
 
 
 class _Attempt(NamedTuple):
-    """What a change may come to: one conditional update of a batch, and the vote that it leaves."""
+    """One conditional update of a batch, which may make a change, and the vote that it leaves."""
 
     target: Target
     voter: str

@@ -218,7 +218,7 @@ BODIES = st.fixed_dictionaries(
 
 
 def documented(body: dict[str, object]) -> tuple[int, str]:
-    """Tell what the contract answers to a ballot for no target that exists."""
+    """Return the contract's answer to a ballot for a target that does not exist."""
     target_id, target_type = body.get("targetId"), body.get("targetType")
     if not (isinstance(target_id, str) and target_id and isinstance(target_type, str) and target_type):
         return 400, "Missing parameters"
