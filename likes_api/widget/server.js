@@ -32,10 +32,10 @@ class Server {
     this.foreign = new URL(url).origin !== location.origin;
   }
 
-  async #call(path, body, headers) {
+  async #call(path, body, headers, method = "POST") {
     const init = { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
     init.credentials = this.foreign ? "include" : "same-origin";
-    if (body) Object.assign(init, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body });
+    if (body) Object.assign(init, { method, headers: { "Content-Type": "application/json", ...headers }, body });
     let response;
     try {
       response = await fetch(this.url + path, init);
@@ -68,8 +68,10 @@ class Server {
     return this.#fetching;
   }
 
-  vote(targetType, targetId, voteType) {
-    return this.#call("/api/likes", JSON.stringify({ targetId, targetType, voteType }));
+  /** Set a vote, 1, 0 or -1: sent again after an answer that got lost, it changes nothing. */
+  setVote(type, target, value) {
+    const path = `/api/targets/${encodeURIComponent(type)}/${encodeURIComponent(target)}/vote`;
+    return this.#call(path, JSON.stringify({ value }), {}, "PUT");
   }
 
   /** Return an entry's state, null where there is none; one call asks for all entries that are asked for now. */

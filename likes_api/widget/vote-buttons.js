@@ -1,4 +1,5 @@
 const ARROWS = { up: "M12 4 21 14h-5.5v6h-7v-6H3z", down: "M12 20 3 10h5.5V4h7v6H21z" };
+const VALUES = { up: 1, down: -1 };
 
 class VoteButtons extends Reaction {
   static observedAttributes = ["target", "type", "upvotes", "downvotes", "vote", "base", "label"];
@@ -53,8 +54,8 @@ class VoteButtons extends Reaction {
     const moved = (count, each, before) => (count === null ? null : count + (vote === each) - (before === each));
     const hope = ({ up, down, vote: before }) => ({ up: moved(up, "up", before), down: moved(down, "down", before), vote });
     const send = async () => {
-      const answer = await server.vote(targetType, target, voteType);
-      const own = answer.liked ? "up" : answer.downvoted ? "down" : null;
+      const answer = await server.setVote(targetType, target, VALUES[vote] ?? 0);
+      const own = Object.keys(VALUES).find((each) => VALUES[each] === answer.vote) ?? null;
       return share(key, { up: answer.upvotes, down: answer.downvotes, vote: own });
     };
     return this.press(hope, send, (state) => this.text("voted", state));

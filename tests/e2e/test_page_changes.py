@@ -68,7 +68,7 @@ def test_count_is_a_number_when_a_script_set_it_as_text_before_the_upgrade(visit
     page = visitor.open(votes(site.question(), upvotes=5), scripts=[])
     page.eval_on_selector("vote-buttons", "element => { element.upvotes = '5' }")
     page.add_script_tag(url=SCRIPT_PATH, type="module")
-    held = hold(page, "**/api/likes")
+    held = hold(page, "**/api/targets/**")
     page.locator(UP).click()
     expect(page.locator(UP)).to_have_text("Vote up 6")
     wait_for(page, held)
@@ -96,7 +96,7 @@ def test_votes_stay_when_the_buttons_move_in_the_page(visitor: Visitor, site: Si
     assert len(visitor.called("/status")) == 1
 
 
-@pytest.mark.parametrize(("element", "url"), [("like-button", "**/toggle"), ("vote-buttons", "**/api/likes")])
+@pytest.mark.parametrize(("element", "url"), [("like-button", "**/toggle"), ("vote-buttons", "**/api/targets/**")])
 def test_answer_is_shown_when_the_buttons_move_before_it_comes(
     visitor: Visitor, site: Site, element: str, url: str
 ) -> None:
@@ -149,12 +149,12 @@ def test_page_updates_a_count_when_a_vote_is_on_its_way(visitor: Visitor, site: 
     visitor.sign_in()
     visitor.expected = {500}
     page = visitor.open(votes(site.question(), upvotes=3, downvotes=0))
-    held = hold(page, "**/api/likes")
+    held = hold(page, "**/api/targets/**")
     page.locator(UP).click()
     wait_for(page, held)
     set_attribute(page, "vote-buttons", "upvotes", "8")
     expect(page.locator(UP)).to_have_text("Vote up 9")
-    held[0].fulfill(status=500, json={"error": "Like failed"})
+    held[0].fulfill(status=500, json={"error": "Service unavailable"})
     expect(page.locator(UP)).to_have_text("Vote up 8")
     expect(page.locator(UP)).to_have_attribute("aria-pressed", "false")
 
@@ -218,7 +218,7 @@ def test_answer_to_another_targets_vote_is_not_shown_when_it_comes_late(
     visitor.expected = {status}
     page = visitor.open(votes(one, "reused", upvotes=30, downvotes=40) + votes(one, "stays", upvotes=0, downvotes=0))
     page.evaluate(LISTEN)
-    held = hold(page, "**/api/likes")
+    held = hold(page, "**/api/targets/**")
     page.locator("#reused [part~=up]").click()
     wait_for(page, held)
     set_attribute(page, "#reused", name, {"target": site.question(), "type": "message", "base": "/elsewhere"}[name])
@@ -229,7 +229,7 @@ def test_answer_to_another_targets_vote_is_not_shown_when_it_comes_late(
         expect(page.locator("#stays [part~=up]")).to_have_text("Vote up 1")
     else:
         held[0].fulfill(status=status, json={"error": "Unauthorized"})
-    page.unroute("**/api/likes")
+    page.unroute("**/api/targets/**")
     page.locator("#stays [part~=down]").click()
     expect(message(page, "#stays")).to_have_text("Up: 0, down: 1.")
     expect(message(page, "#reused")).to_have_text("")

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.visitor import Site, Visitor, message
+from tests.e2e.visitor import Site, Visitor, hold, message, wait_for
 
 
 def html(target: str, **attributes: object) -> str:
@@ -80,10 +80,33 @@ def test_votes_go_back_when_the_network_fails(visitor: Visitor, site: Site) -> N
     visitor.sign_in()
     visitor.expected = {0}
     page = visitor.open(html(site.question(), upvotes=3, downvotes=4))
-    page.route("**/api/likes", lambda route: route.abort("connectionreset"))
+    page.route("**/api/targets/**", lambda route: route.abort("connectionreset"))
     buttons(page)[0].click()
     expect(message(page, "vote-buttons")).to_have_text("No answer from the server. Please try again.")
     expect_state(page, "3", "4", None)
+
+
+def test_vote_is_what_the_visitor_saw_when_the_answer_got_lost_and_it_is_cast_again(
+    visitor: Visitor, site: Site
+) -> None:
+    question = site.question()
+    visitor.sign_in("bob")
+    visitor.expected = {0}
+    page = visitor.open(html(question, upvotes=0, downvotes=0))
+    held = hold(page, "**/api/targets/**")
+    for lost in (True, False):
+        buttons(page)[0].click()
+        wait_for(page, held)
+        request = held.pop()
+        if lost:
+            request.fetch()  # the vote is taken, and the page does not hear of it
+            request.abort("connectionreset")
+            expect(message(page, "vote-buttons")).to_have_text("No answer from the server. Please try again.")
+            expect_state(page, "0", "0", None)
+        else:
+            request.continue_()
+    expect_state(page, "1", "0", "up")
+    assert site.database["questions"].find_one({"_id": question})["likedBy"] == ["bob"]
 
 
 def test_keyboard_reaches_both_buttons_when_voting(visitor: Visitor, site: Site) -> None:
