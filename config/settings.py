@@ -72,6 +72,7 @@ class Settings:
     qa_id_field: str
     overflow_at: int
     qa_overflow_at: int
+    audit_days: int
     ratelimit_enabled: bool
     ratelimit_storage_uri: str | None
     limits: Limits
@@ -290,6 +291,7 @@ class _SettingsSchema(Schema):
     qa_overflow_at = fields.Integer(
         data_key="LIKES_QA_OVERFLOW_AT", load_default=0, validate=validate.Range(0, 100_000)
     )
+    audit_days = fields.Integer(data_key="LIKES_AUDIT_DAYS", load_default=400, validate=validate.Range(1, 36_500))
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
     ratelimit_storage_uri = fields.String(
         data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask
 
 from config.settings import Settings
+from likes_api.contracts.admin import errors as admin_errors
+from likes_api.contracts.admin import routes as admin_routes
+from likes_api.contracts.admin.credentials import Credentials
 from likes_api.contracts.diaspora import errors as diaspora_errors
 from likes_api.contracts.diaspora import routes as diaspora_routes
 from likes_api.contracts.host import errors as host_errors
@@ -32,12 +35,16 @@ from likes_api.identity.guest import GuestIds
 from likes_api.identity.jwt_bearer import JwtAuthenticator
 from likes_api.identity.service_token import ServiceTokenAuthenticator
 from likes_api.identity.session.authenticator import SessionAuthenticator
+from likes_api.identity.session.cookies import WRITTEN_NAME
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.connection_string import overridden
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.instrumented import connect_instrumented, instrumented
+from likes_api.repository.administration import Administration
+from likes_api.repository.audit import AuditLog
+from likes_api.repository.content import ContentRepository
 from likes_api.repository.entries import EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
@@ -59,7 +66,13 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_DIALECTS = (qa_errors.DIALECT, simple_likes_errors.DIALECT, diaspora_errors.DIALECT, host_errors.DIALECT)
+_DIALECTS = (
+    qa_errors.DIALECT,
+    simple_likes_errors.DIALECT,
+    diaspora_errors.DIALECT,
+    host_errors.DIALECT,
+    admin_errors.DIALECT,
+)
 MAINTENANCE = "likes-maintenance"
 DATABASE = "likes-database"
 JWTS = "likes-jwts"
@@ -124,6 +137,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         VotersFor(settings.voters),
     )
     app.register_blueprint(_host(settings, votes, targets, lists, rate_limits, authenticator))
+    app.register_blueprint(_admin(settings, database, votes, authenticator, guests))
     app.register_blueprint(widget_routes.create_blueprint())
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
@@ -213,6 +227,22 @@ def _host(
             guest_likes=settings.guest_likes,
             allowed_origins=frozenset(settings.cors_origins),
         ),
+    )
+
+
+def _admin(
+    settings: Settings, database: Database, votes: VoteRepository, authenticator: Authenticator, guests: GuestIds
+) -> Blueprint:
+    audit = AuditLog(database, settings.audit_days, guests.digest)
+    return admin_routes.create_blueprint(
+        authenticator,
+        votes,
+        Administration(database, audit, settings.qa_id_field),
+        ContentRepository(database, settings.qa_id_field, settings.overflow_at, settings.qa_overflow_at),
+        Credentials(
+            SessionRepository(database), TokenRepository(database), audit, settings.nextauth_cookie or WRITTEN_NAME
+        ),
+        audit,
     )
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from likes_api.cli import check, content, indexes, run, service_token, session, token
+from likes_api.cli import audit, check, content, indexes, run, service_token, session, target, token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,5 +20,7 @@ for command in (
     session.session,
     token.token,
     service_token.service_token,
+    target.target,
+    audit.audit,
 ):
     main.add_command(command)

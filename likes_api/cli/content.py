@@ -5,8 +5,9 @@ from typing import BinaryIO
 import click
 
 from config.settings import Settings
-from likes_api.cli.support import content_repository, explained, progress, watch_import
+from likes_api.cli.support import audit_log, content_repository, explained, progress, watch_import
 from likes_api.ndjson import bounded_lines, import_lines
+from likes_api.repository.audit import COMMAND, Change
 from likes_api.repository.votes.repair import verify_votes
 from likes_api.server.deployment import open_database
 
@@ -18,6 +19,7 @@ def import_(file: BinaryIO) -> None:
     """Import NDJSON lines from FILE (- for stdin): targets, users, people. Importing again changes nothing."""
     settings = Settings.from_environment()
     with open_database(settings) as database:
+        audit_log(database, settings).note(Change(COMMAND, "import", "content"))
         watch_import(import_lines(bounded_lines(file), content_repository(database, settings)))
 
 
@@ -33,7 +35,10 @@ def import_(file: BinaryIO) -> None:
 def verify(*, repair: bool, delete_votes: int | None) -> None:
     """Check the votes of every target: print a line for each fault; exit code 1 if any is left."""
     left = checked = kept = 0
-    with open_database(Settings.from_environment()) as database:
+    settings = Settings.from_environment()
+    with open_database(settings) as database:
+        if repair:
+            audit_log(database, settings).note(Change(COMMAND, "verify.repair", "votes"))
         for checked, fault, mended in verify_votes(database, repair=repair, delete=delete_votes):
             if fault is None:
                 progress(f"{checked} checked")

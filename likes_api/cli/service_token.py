@@ -1,12 +1,16 @@
 """``service-token``: tokens of the host's own applications."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from config.settings import Settings
-from likes_api.cli.support import MAX_SECONDS, explained
+from likes_api.cli.support import audit_log, explained
+from likes_api.contracts.admin.schemas import MAX_SECONDS
 from likes_api.identity.service_token import ServiceScope
+from likes_api.mongodb.documents import Session
+from likes_api.repository.audit import COMMAND, Change
 from likes_api.repository.service_tokens import ServiceTokenRepository
 from likes_api.server.deployment import open_database
 
@@ -32,8 +36,7 @@ def _name(_: click.Context, __: click.Parameter, value: str) -> str:
 @explained
 def create(name: str, scopes: tuple[str, ...]) -> None:
     """Make a token and print it, once: only its SHA-256 is kept."""
-    with open_database(Settings.from_environment()) as database:
-        click.echo(ServiceTokenRepository(database).create(name, scopes, datetime.now(UTC)))
+    _audited("create", None, lambda tokens, session: tokens.create(name, scopes, datetime.now(UTC), session))
 
 
 @service_token.command("list")
@@ -59,8 +62,8 @@ def list_() -> None:
 @explained
 def rotate(id_: str, overlap: int) -> None:
     """Replace the secret of token ID and print the new one, once. A secret replaced earlier is invalid from now on."""
-    with open_database(Settings.from_environment()) as database:
-        click.echo(ServiceTokenRepository(database).rotate(id_, timedelta(seconds=overlap), datetime.now(UTC)))
+    span = timedelta(seconds=overlap)
+    _audited("rotate", id_, lambda tokens, session: tokens.rotate(id_, span, datetime.now(UTC), session))
 
 
 @service_token.command("revoke")
@@ -68,5 +71,17 @@ def rotate(id_: str, overlap: int) -> None:
 @explained
 def revoke(id_: str) -> None:
     """Make token ID invalid from now on."""
-    with open_database(Settings.from_environment()) as database:
-        ServiceTokenRepository(database).revoke(id_)
+    _audited("revoke", id_, lambda tokens, session: tokens.revoke(id_, session))
+
+
+def _audited(action: str, id_: str | None, act: Callable[[ServiceTokenRepository, Session | None], str | None]) -> None:
+    """Do what raises where it changes nothing, and print the token that it returns, if any."""
+    settings = Settings.from_environment()
+    with open_database(settings) as database:
+        tokens, change = (
+            ServiceTokenRepository(database),
+            Change(COMMAND, f"service-token.{action}", "service-token", id_),
+        )
+        made = audit_log(database, settings).perform(change, lambda session: (act(tokens, session),))[0]
+    if made is not None:
+        click.echo(made)

@@ -1,14 +1,18 @@
 """``session``: sessions as the Auth.js MongoDB adapters keep them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 
 from config.settings import Settings
-from likes_api.cli.support import DAY_SECONDS, MAX_SECONDS, explained
+from likes_api.cli.support import audit_log, explained
+from likes_api.contracts.admin.credentials import Credentials
+from likes_api.contracts.admin.schemas import MAX_SECONDS, SESSION_SECONDS
 from likes_api.identity.session.cookies import WRITTEN_NAME
 from likes_api.mongodb.documents import Database
+from likes_api.repository.audit import COMMAND
 from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.tokens import TokenRepository
 from likes_api.server.deployment import open_database
 
 
@@ -20,7 +24,7 @@ def session() -> None:
 @session.command("create")
 @click.option("--user", required=True, help="The id of a user that exists.")
 @click.option(
-    "--expires-in", type=click.IntRange(1, MAX_SECONDS), default=30 * DAY_SECONDS, show_default=True, metavar="SECONDS"
+    "--expires-in", type=click.IntRange(1, MAX_SECONDS), default=SESSION_SECONDS, show_default=True, metavar="SECONDS"
 )
 @explained
 def create_session(user: str, expires_in: int) -> None:
@@ -32,5 +36,11 @@ def create_session(user: str, expires_in: int) -> None:
 
 def session_cookie(database: Database, settings: Settings, user: str, lifetime: timedelta) -> str:
     """Sign a user in and return the cookie."""
-    token = SessionRepository(database).create(user, lifetime, datetime.now(UTC))
-    return f"{settings.nextauth_cookie or WRITTEN_NAME}={token}"
+    return credentials(database, settings).session(user, lifetime, COMMAND)[0]
+
+
+def credentials(database: Database, settings: Settings) -> Credentials:
+    """Return what makes sessions and tokens."""
+    name = settings.nextauth_cookie or WRITTEN_NAME
+    audit = audit_log(database, settings)
+    return Credentials(SessionRepository(database), TokenRepository(database), audit, name)

@@ -9,17 +9,19 @@ import click
 
 from config.settings import Settings, SettingsError
 from likes_api.embedded_mongod.server import EmbeddedMongoError
+from likes_api.http.errors import Refused
+from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.documents import Database
 from likes_api.repository import StoreError
+from likes_api.repository.administration import Unwritable
+from likes_api.repository.audit import AuditLog
 from likes_api.repository.content import ContentRepository
 from likes_api.repository.service_tokens import UnknownServiceToken
 from likes_api.repository.sessions import UnknownUser
 from likes_api.repository.tokens import UnknownPerson
+from likes_api.server.deployment import embedded_secret
 
 P = ParamSpec("P")
-DAY_SECONDS = 86_400
-# A hundred years: a datetime can hold a moment that far off.
-MAX_SECONDS = 36_500 * DAY_SECONDS
 
 
 def explained(command: Callable[P, None]) -> Callable[P, None]:
@@ -31,12 +33,20 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except SettingsError as error:
             raise click.ClickException(f"bad settings\n{error}") from None
-        except (EmbeddedMongoError, UnknownPerson, UnknownServiceToken, UnknownUser) as error:
+        except (EmbeddedMongoError, UnknownPerson, UnknownServiceToken, UnknownUser, Unwritable) as error:
             raise click.ClickException(str(error)) from None
+        except Refused as error:
+            raise click.ClickException(error.message) from None
         except StoreError as error:
             raise click.ClickException(f"the database failed: {type(error).__name__}: {error}") from None
 
     return run
+
+
+def audit_log(database: Database, settings: Settings) -> AuditLog:
+    """Return the audit log, with the key that the server has."""
+    secret = settings.secret_keys[0] if settings.secret_keys else embedded_secret(settings.data_dir)
+    return AuditLog(database, settings.audit_days, GuestIds(secret).digest)
 
 
 def content_repository(database: Database, settings: Settings) -> ContentRepository:

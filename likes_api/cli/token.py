@@ -1,14 +1,17 @@
 """``token``: bearer tokens of the diaspora* contract."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import BinaryIO
 
 import click
 
 from config.settings import Settings
-from likes_api.cli.support import DAY_SECONDS, MAX_SECONDS, explained, watch_import
+from likes_api.cli.session import credentials
+from likes_api.cli.support import audit_log, explained, watch_import
+from likes_api.contracts.admin.schemas import MAX_SECONDS, TOKEN_SECONDS
 from likes_api.identity.bearer import Scope
 from likes_api.ndjson import bounded_lines, import_tokens
+from likes_api.repository.audit import COMMAND, Change
 from likes_api.repository.tokens import TokenRepository
 from likes_api.server.deployment import open_database
 
@@ -24,16 +27,17 @@ def token() -> None:
 @click.option(
     "--expires-in",
     type=click.IntRange(1, MAX_SECONDS),
-    default=DAY_SECONDS,
+    default=TOKEN_SECONDS,
     show_default=True,
     metavar="SECONDS",
 )
 @explained
 def create_token(person: str, scopes: tuple[str, ...], expires_in: int) -> None:
     """Make a token and print it, once: only its SHA-256 is kept."""
-    with open_database(Settings.from_environment()) as database:
+    settings = Settings.from_environment()
+    with open_database(settings) as database:
         lifetime = timedelta(seconds=expires_in)
-        click.echo(TokenRepository(database).create(person, scopes, lifetime, datetime.now(UTC)))
+        click.echo(credentials(database, settings).token(person, list(scopes), lifetime, COMMAND)[0])
 
 
 @token.command("import")
@@ -41,7 +45,9 @@ def create_token(person: str, scopes: tuple[str, ...], expires_in: int) -> None:
 @explained
 def import_tokens_(file: BinaryIO) -> None:
     """Import tokens that the host application made, by their SHA-256, from NDJSON lines in FILE (- for stdin)."""
-    with open_database(Settings.from_environment()) as database:
+    settings = Settings.from_environment()
+    with open_database(settings) as database:
+        audit_log(database, settings).note(Change(COMMAND, "token.import", "tokens"))
         watch_import(import_tokens(bounded_lines(file), TokenRepository(database)))
 
 
@@ -50,6 +56,8 @@ def import_tokens_(file: BinaryIO) -> None:
 @explained
 def revoke_token(token: str) -> None:
     """Make TOKEN invalid from now on."""
-    with open_database(Settings.from_environment()) as database:
-        if not TokenRepository(database).revoke(token):
+    settings = Settings.from_environment()
+    with open_database(settings) as database:
+        tokens, change = TokenRepository(database), Change(COMMAND, "token.revoke", "token")
+        if not audit_log(database, settings).perform(change, lambda session: tokens.revoke(token, session)):
             raise click.ClickException("there is no such token")

@@ -24,7 +24,7 @@ QUESTIONS, MESSAGES, SESSIONS, USERS = HOST = ("questions", "messages", "session
 
 ENTRIES, POSTS, COMMENTS, PEOPLE = "entries", "posts", "comments", "people"
 TOKENS, SERVICE_TOKENS, SETTINGS = "tokens", "service_tokens", "settings"
-IDEMPOTENCY, RATE_LIMITS = "idempotency", "rate_limits"
+IDEMPOTENCY, RATE_LIMITS, AUDIT = "idempotency", "rate_limits", "audit"
 # Of targets that outgrew their document: a document for each vote, and the register that leads from a set of votes to
 # the target's document. The register holds names without a prefix.
 VOTES, MOVED = "votes", "moved"
@@ -44,8 +44,11 @@ _INDEXES: Mapping[str, Sequence[IndexModel]] = MappingProxyType(
         # Each record names the moment at which it goes.
         IDEMPOTENCY: (IndexModel("expires", expireAfterSeconds=0),),
         TOKENS: (IndexModel("expiresAt", expireAfterSeconds=0),),
+        AUDIT: (IndexModel("expires", expireAfterSeconds=0),),
         RATE_LIMITS: (IndexModel("expires", expireAfterSeconds=0),),
-        **dict.fromkeys((ENTRIES, POSTS, COMMENTS), _by_voter("_id")),
+        **dict.fromkeys((ENTRIES, POSTS), _by_voter("_id")),
+        # A post is deleted with its comments.
+        COMMENTS: (*_by_voter("_id"), IndexModel("post")),
         VOTES: (
             # The votes of a voter.
             IndexModel([("_id.v", ASCENDING), ("_id.t", ASCENDING)], name="voter"),

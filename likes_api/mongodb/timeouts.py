@@ -65,6 +65,8 @@ LOCKED_POLL_SECONDS = 0.004
 # An import waits for a move by somebody else, and looks so often.
 IMPORT_MIGRATION_SECONDS = 120.0
 IMPORT_POLL_SECONDS = 0.1
+# A batch of an import over HTTP, which streams for as long as it needs.
+IMPORT_BATCH_SECONDS = 150.0
 
 # -- Maintenance as a whole. After a failure: one may pass at once, but a database that is unavailable is not asked all
 # the time.

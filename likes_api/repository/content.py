@@ -70,7 +70,7 @@ class ContentRepository:
             by_kind.setdefault(record.kind, []).append(index)
         refused: dict[int, str] = {}
         for kind, indexes in by_kind.items():
-            refused |= self._write(_collection(kind), {index: records[index] for index in indexes})
+            refused |= self._write(collection_of(kind), {index: records[index] for index in indexes})
             voted = [index for index in indexes if index not in refused and _voters(records[index])]
             refused |= self._import_votes(records, voted) if voted else {}
         return refused
@@ -87,7 +87,7 @@ class ContentRepository:
             done = error.details
             refused = {indexes[each["index"]]: _reason(each) for each in done["writeErrors"]}
         except (BSONError, UnicodeError, OperationFailure) as error:
-            if (reason := _unstorable(error)) is None:
+            if (reason := unstorable(error)) is None:
                 raise
             if len(records) == 1:
                 return {indexes[0]: reason}
@@ -132,17 +132,26 @@ class ContentRepository:
         return has_transactions(self._database)
 
     def _upsert(self, record: Record) -> UpdateOne:
-        stages: list[Document] = [{"$set": {name: {"$literal": value} for name, value in record.fields.items()}}]
-        field_, keys = "_id", host_keys(record.id)
-        if record.kind != "user":
-            keys = [record.id]
-        if record.kind in COLLECTIONS:
-            kind = TargetKind(record.kind)
-            field_, keys = self._finder.id_field(kind), self._finder.keys(kind, record.id)
-            stages += into_arrays({} if self._is_large(record) else _votes(record))
-        # A new document of a host's gets an ObjectId, as the drivers would give it, where its id is one.
-        stages[0]["$set"][field_] = {"$ifNull": [f"${field_}", {"$literal": keys[-1]}]}
-        return UpdateOne(any_of(field_, keys), stages, upsert=True, collation=SIMPLE)
+        elsewhere = _voters(record) > 0 and self._is_large(record)
+        stages = stages_of(self._finder, record, {} if elsewhere else _votes(record))
+        return UpdateOne(filter_of(self._finder, record.kind, record.id), stages, upsert=True, collation=SIMPLE)
+
+
+def filter_of(finder: TargetFinder, kind: str, id_: str) -> Document:
+    """Make the filter that matches the document of a record."""
+    if kind in COLLECTIONS:
+        return finder.filter(Target(TargetKind(kind), id_))
+    return any_of("_id", host_keys(id_) if kind == "user" else [id_])
+
+
+def stages_of(finder: TargetFinder, record: Record, votes: Mapping[Vote, Sequence[str]]) -> list[Document]:
+    """Make the stages that write a record's fields, its id where there is none yet, and votes of a target."""
+    ((field_, key),) = filter_of(finder, record.kind, record.id).items()
+    # A new document of a host's gets an ObjectId, as the drivers would give it, where its id is one.
+    new = key["$in"][-1] if isinstance(key, dict) else key
+    written: Document = {name: {"$literal": value} for name, value in record.fields.items()}
+    stages: list[Document] = [{"$set": written | {field_: {"$ifNull": [f"${field_}", {"$literal": new}]}}}]
+    return stages + into_arrays(votes) if record.kind in COLLECTIONS else stages
 
 
 def _voters(record: Record) -> int:
@@ -153,7 +162,8 @@ def _votes(record: Record) -> dict[Vote, Sequence[str]]:
     return {Vote.UP: record.liked_by, Vote.DOWN: record.disliked_by}
 
 
-def _collection(kind: str) -> str:
+def collection_of(kind: str) -> str:
+    """Name the collection of records of a kind."""
     return {"user": collections.USERS, "person": collections.PEOPLE}.get(kind) or COLLECTIONS[TargetKind(kind)]
 
 
@@ -165,7 +175,7 @@ def _reason(write_error: Document) -> str:
     return str(write_error["errmsg"])
 
 
-def _unstorable(error: Exception) -> str | None:
+def unstorable(error: Exception) -> str | None:
     """Return why a record cannot be stored; ``None`` where the failure is not about a record."""
     if isinstance(error, UnicodeError):
         return "it holds text that is not valid Unicode"

@@ -8,7 +8,6 @@ A record is ``{_id: digest of caller and key, fingerprint: digest of the request
 Source: MongoDB manual, "Transactions"; why so: ``docs/decisions/0011-idempotency.md``.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,17 +16,13 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.abandoned_transactions import abort_abandoned_transactions
-from likes_api.mongodb.client import deadline, seconds_left
 from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.mongodb.instrumented import instrumented
+from likes_api.mongodb.transactions import NO_TRANSACTIONS, in_transaction
 
 LIFETIME = timedelta(hours=24)
-# Of the request's deadline, a part is kept for ending the transaction, which would hold the target otherwise.
-ENDING_SHARE = 0.2
 
 _WRITE_CONFLICT = 112
-# IllegalOperation: "Transaction numbers are only allowed on a replica set member or mongos".
-_NO_TRANSACTIONS = 20
 
 
 class KeyInUse(Exception):
@@ -72,14 +67,12 @@ class IdempotencyRepository:
         :raises KeyReused: the key belongs to another request.
         :raises NoTransactions: it cannot be done here; nothing was done.
         """
-        until = time.monotonic() + (1 - ENDING_SHARE) * min(seconds_left(), timeouts.REQUEST_DATABASE_SECONDS)
         try:
-            with self._client.start_session() as session:
-                return session.with_transaction(lambda _: self._perform(session, key, act, until)), False
+            return in_transaction(self._client, lambda session: self._perform(session, key, act)), False
         except DuplicateKeyError:
             return self._remembered(key), True
         except OperationFailure as error:
-            if error.code == _NO_TRANSACTIONS:
+            if error.code == NO_TRANSACTIONS:
                 raise NoTransactions from error
             raise
         except KeyInUse:
@@ -87,11 +80,10 @@ class IdempotencyRepository:
             abort_abandoned_transactions(self._client, age=timeouts.ABANDONED_AGE_SECONDS)
             raise
 
-    def _perform(self, session: Session, key: RequestKey, act: Callable[[Session], Document], until: float) -> Document:
-        with deadline(max(0.001, until - time.monotonic())):
-            self._claim(key, session)
-            answer = act(session)
-            self._records.update_one({"_id": key.id}, {"$set": {"answer": answer}}, session=session)
+    def _perform(self, session: Session, key: RequestKey, act: Callable[[Session], Document]) -> Document:
+        self._claim(key, session)
+        answer = act(session)
+        self._records.update_one({"_id": key.id}, {"$set": {"answer": answer}}, session=session)
         return answer
 
     def _claim(self, key: RequestKey, session: Session) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from likes_api.mongodb import collections
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.repository import StoreError
 
 _ID_BYTES = 6
@@ -40,7 +40,7 @@ class UnknownServiceToken(Exception):
 class ServiceTokenRepository:
     """Make, find, list, replace and revoke service tokens.
 
-    Every method may raise :class:`likes_api.repository.StoreError`.
+    Every method may raise :class:`likes_api.repository.StoreError`. A ``session`` makes a call part of a transaction.
     """
 
     def __init__(self, database: Database) -> None:
@@ -66,15 +66,16 @@ class ServiceTokenRepository:
                 self._tokens.update_one({"_id": id_}, {"$max": {"lastUsed": today}})
         return frozenset(found["scopes"])
 
-    def create(self, name: str, scopes: Collection[str], now: datetime) -> str:
+    def create(self, name: str, scopes: Collection[str], now: datetime, session: Session | None = None) -> str:
         """Make a token and return it; it cannot be read again."""
         id_, secret = secrets.token_hex(_ID_BYTES), secrets.token_hex(_SECRET_BYTES)
         self._tokens.insert_one(
-            {"_id": id_, "name": name, "scopes": sorted(set(scopes)), "secret": _digest(secret), "created": now}
+            {"_id": id_, "name": name, "scopes": sorted(set(scopes)), "secret": _digest(secret), "created": now},
+            session=session,
         )
         return _token(id_, secret)
 
-    def rotate(self, id_: str, overlap: timedelta, now: datetime) -> str:
+    def rotate(self, id_: str, overlap: timedelta, now: datetime, session: Session | None = None) -> str:
         """Replace a token's secret and return the token; it cannot be read again.
 
         The secret before stays valid for the overlap; one that was replaced earlier does not.
@@ -85,16 +86,16 @@ class ServiceTokenRepository:
         replace: list[Document] = [
             {"$set": {"previous": {"secret": "$secret", "until": now + overlap}, "secret": _digest(secret)}}
         ]
-        if self._tokens.update_one({"_id": id_}, replace).matched_count == 0:
+        if self._tokens.update_one({"_id": id_}, replace, session=session).matched_count == 0:
             raise UnknownServiceToken(f"There is no service token {id_!r}.")
         return _token(id_, secret)
 
-    def revoke(self, id_: str) -> None:
+    def revoke(self, id_: str, session: Session | None = None) -> None:
         """Make a token invalid from now on.
 
         :raises UnknownServiceToken: there is no such token.
         """
-        if self._tokens.delete_one({"_id": id_}).deleted_count == 0:
+        if self._tokens.delete_one({"_id": id_}, session=session).deleted_count == 0:
             raise UnknownServiceToken(f"There is no service token {id_!r}.")
 
     def list(self) -> Iterator[ServiceToken]:

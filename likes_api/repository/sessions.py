@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bson import ObjectId
 
 from likes_api.mongodb import collections
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.repository.votes.targets import SIMPLE, any_of, host_keys
 
 _TOKEN_BYTES = 32
@@ -75,16 +75,19 @@ class SessionRepository:
         users = [user["_id"] for user in session["user"]] if session is not None else []
         return next((str(user) for user in users if isinstance(user, ObjectId | str)), None)
 
-    def create(self, user_id: str, lifetime: timedelta, now: datetime) -> str:
+    def create(self, user_id: str, lifetime: timedelta, now: datetime, session: Session | None = None) -> str:
         """Start a session for a user, found by a string ``_id`` or by an ObjectId, and return its token.
+
+        :param session: the transaction to be part of.
 
         :raises UnknownUser: there is no such user.
         """
-        user = self._users.find_one(any_of("_id", host_keys(user_id)), {"_id": 1}, collation=SIMPLE)
+        user = self._users.find_one(any_of("_id", host_keys(user_id)), {"_id": 1}, collation=SIMPLE, session=session)
         if user is None:
             raise UnknownUser(f"There is no user {user_id!r}.")
         token = secrets.token_hex(_TOKEN_BYTES)
-        self._sessions.insert_one({"sessionToken": token, "userId": user["_id"], "expires": now + lifetime})
+        started = {"sessionToken": token, "userId": user["_id"], "expires": now + lifetime}
+        self._sessions.insert_one(started, session=session)
         return token
 
     def delete(self, session_token: str) -> None:

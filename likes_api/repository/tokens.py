@@ -14,7 +14,7 @@ from hashlib import sha256
 from pymongo import ReplaceOne
 
 from likes_api.mongodb import collections
-from likes_api.mongodb.documents import Database, Document
+from likes_api.mongodb.documents import Database, Document, Session
 
 _TOKEN_BYTES = 32
 
@@ -75,15 +75,24 @@ class TokenRepository:
             found = next(rows, None)
         return None if found is None else Grant(found["person"], frozenset(found["scopes"]))
 
-    def create(self, person: str, scopes: Collection[str], lifetime: timedelta, now: datetime) -> str:
+    def create(
+        self,
+        person: str,
+        scopes: Collection[str],
+        lifetime: timedelta,
+        now: datetime,
+        session: Session | None = None,
+    ) -> str:
         """Make a token for a person and return it: 64 hex digits, which cannot be read again.
+
+        :param session: the transaction to be part of.
 
         :raises UnknownPerson: there is no such person.
         """
-        if self._people.find_one({"_id": person}, {"_id": 1}) is None:
+        if self._people.find_one({"_id": person}, {"_id": 1}, session=session) is None:
             raise UnknownPerson(f"There is no person {person!r}.")
         token = secrets.token_hex(_TOKEN_BYTES)
-        self._tokens.insert_one(_document(TokenRecord(_digest(token), person, scopes, now + lifetime)))
+        self._tokens.insert_one(_document(TokenRecord(_digest(token), person, scopes, now + lifetime)), session=session)
         return token
 
     def put(self, records: Sequence[TokenRecord]) -> dict[int, str]:
@@ -105,9 +114,9 @@ class TokenRepository:
             self._tokens.bulk_write(writes)
         return refused
 
-    def revoke(self, token: str) -> bool:
+    def revoke(self, token: str, session: Session | None = None) -> bool:
         """Make a token invalid from now on; return whether there was one."""
-        return self._tokens.delete_one({"_id": _digest(token)}).deleted_count == 1
+        return self._tokens.delete_one({"_id": _digest(token)}, session=session).deleted_count == 1
 
 
 def _document(record: TokenRecord) -> Document:

@@ -20,7 +20,7 @@ from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
 
 OURS = (
-    *(collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES),
+    *(collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES, collections.AUDIT),
     *(collections.ENTRIES, collections.POSTS, collections.COMMENTS),
 )
 

@@ -175,4 +175,5 @@ def test_every_contract_has_routes_that_need_the_database(world: World) -> None:
         "simple_likes",
         "diaspora",
         "host",
+        "admin",
     }

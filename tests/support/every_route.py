@@ -1,8 +1,10 @@
 """A sound request to every route of the application, taken from its URL map: a new route is in it by construction."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import mongomock
@@ -18,6 +20,7 @@ from tests.support.idempotency import KEY
 from tests.support.qa_votes import BALLOT, COOKIE, session_of
 from tests.support.settings import settings
 
+ADMIN_TOKEN = f"lk_{'a' * 12}_{'b' * 64}"
 # What stands for each variable part of a URL. A route with another one: name it here.
 _VALUES: Mapping[str, str] = {
     "entry_id": "e",
@@ -27,6 +30,7 @@ _VALUES: Mapping[str, str] = {
     "name": "demo.css",
     "type_": "question",
     "id_": "q_123",
+    "guid": diaspora.BOB,
 }
 _HOST: Mapping[str, dict[str, Any]] = {
     "GET /api/counts": {"query_string": "target=entry:e&target=question:q_123"},
@@ -34,6 +38,12 @@ _HOST: Mapping[str, dict[str, Any]] = {
     "POST /api/votes/status": {
         "json": {"targets": [{"type": "entry", "id": "e"}, {"type": "question", "id": "q_123"}]}
     },
+}
+# What an administrator sends.
+_BODIES: Mapping[str, object] = {
+    "PUT /admin/people/<guid>": {"diaspora_id": "bob@example.com", "name": "Bob"},
+    "POST /admin/sessions": {"user": "alice"},
+    "POST /admin/tokens": {"person": diaspora.BOB, "scopes": ["public:read"]},
 }
 _OWN_METHODS = {"HEAD", "OPTIONS"}
 # Of contracts whose writes take an Idempotency-Key.
@@ -75,6 +85,10 @@ CALLS = tuple(_every_call())
 
 def populate(database: Database) -> str:
     """Bring what the requests are about, and return a bearer token."""
+    id_, secret = ADMIN_TOKEN.split("_")[1:]
+    database["likes_service_tokens"].insert_one(
+        {"_id": id_, "name": "every route", "scopes": ["admin"], "secret": sha256(secret.encode()).hexdigest()}
+    )
     database["questions"].insert_one({"_id": "q_123"})
     database["users"].insert_one({"_id": "alice"})
     database["likes_entries"].insert_one({"_id": "e", "guest_allowed": True})
@@ -104,6 +118,16 @@ def _json(call: Call, body: object, **headers: str) -> dict[str, Any]:
     return {"json": body, "headers": headers | ({KEY: "key-of-every-route"} if call.key else {})}
 
 
+def _administrators(call: Call) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    if call.rule == "/admin/import":
+        line = {"kind": "entry", "id": "imported"}
+        return {"data": json.dumps(line), "headers": headers, "content_type": "application/x-ndjson"}
+    if call.method in {"PUT", "PATCH", "POST"}:
+        return {"json": _BODIES.get(f"{call.method} {call.rule}", {}), "headers": headers}
+    return {"headers": headers}
+
+
 # A contract that is not here: add how it is called.
 _OPTIONS: Mapping[str, Callable[[FlaskClient, Call, str], dict[str, Any]]] = {
     "ops": lambda *_: {},
@@ -114,5 +138,6 @@ _OPTIONS: Mapping[str, Callable[[FlaskClient, Call, str], dict[str, Any]]] = {
         _json(call, {}, **{"X-CSRF-TOKEN": _csrf(client)}) if call.method == "POST" else {"query_string": "ids=e"}
     ),
     "host": lambda _, call, __: _HOST.get(str(call), {}),
+    "admin": lambda _, call, __: _administrators(call),
     "diaspora": lambda _, __, token: {"headers": {"Authorization": f"Bearer {token}"}},
 }

@@ -8,13 +8,14 @@ import pytest
 from bson import ObjectId
 from click.testing import CliRunner, Result
 
-from harness.documents import all_faults, snapshot
+from harness.documents import all_faults
 from harness.server import SECRET_KEY
 from likes_api.cli import main
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Vote
+from tests.support.admin import content
 from tests.support.vote_suite import QUESTION
 
 Import = Callable[..., Result]
@@ -58,7 +59,7 @@ ALL_KINDS: list[dict[str, Any]] = [
 def test_import_writes_every_kind_and_changes_nothing_when_repeated(import_: Import, database: Database) -> None:
     first = import_(*ALL_KINDS)
     assert (first.exit_code, first.output) == (0, "")
-    written = snapshot(database)
+    written = content(database)
     assert {name: len(documents) for name, documents in written.items() if documents} == {
         "likes_comments": 1,
         "likes_entries": 1,
@@ -73,7 +74,7 @@ def test_import_writes_every_kind_and_changes_nothing_when_repeated(import_: Imp
     ]
     assert not all_faults(database)
     assert import_(*ALL_KINDS, stdin=True).exit_code == 0
-    assert snapshot(database) == written
+    assert content(database) == written
 
 
 def test_votes_taken_meanwhile_stay_when_a_file_is_imported_again(import_: Import, database: Database) -> None:
@@ -81,10 +82,10 @@ def test_votes_taken_meanwhile_stay_when_a_file_is_imported_again(import_: Impor
     votes = VoteRepository(database)
     votes.toggle(QUESTION, "ada", Vote.DOWN)
     votes.toggle(QUESTION, "carol", Vote.UP)
-    before = snapshot(database)
+    before = content(database)
     assert import_(question()).exit_code == 0
     assert import_(question(likedBy=["ada", "bob"], dislikedBy=["dan"])).exit_code == 0
-    assert snapshot(database) == before
+    assert content(database) == before
     assert votes.tally(QUESTION, "ada") == Tally(2, 2, Vote.DOWN)
 
 

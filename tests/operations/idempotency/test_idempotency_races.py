@@ -19,11 +19,10 @@ from harness.documents import all_faults
 from harness.server import started_server
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod
-from likes_api.mongodb import timeouts
+from likes_api.mongodb import timeouts, transactions
 from likes_api.mongodb.client import deadline, seconds_left
 from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.mongodb.instrumented import instrumented
-from likes_api.repository import idempotency_keys
 from likes_api.repository.idempotency_keys import IdempotencyRepository, RequestKey
 from tests.support.clock import WAIT_SECONDS, eventually
 from tests.support.idempotency import KEY, UUID, voters
@@ -110,7 +109,7 @@ def test_target_is_free_when_a_keyed_vote_ran_out_of_time(
             time.sleep(0.01)
         return {"late": True}
 
-    monkeypatch.setattr(idempotency_keys, "ENDING_SHARE", 0.9)
+    monkeypatch.setattr(transactions, "ENDING_SHARE", 0.9)
     with deadline(WAIT_SECONDS), pytest.raises(PyMongoError):
         IdempotencyRepository(database).once(RequestKey(b"key", b"fingerprint"), vote_too_slowly)
     # Within the time of one request, while the transaction would be open for a minute.

@@ -47,6 +47,7 @@ def test_settings_are_the_documented_defaults_when_nothing_is_set() -> None:
         qa_id_field="_id",
         overflow_at=1_000,
         qa_overflow_at=0,
+        audit_days=400,
         ratelimit_enabled=True,
         ratelimit_storage_uri=None,
         limits=Limits(
