@@ -2,7 +2,7 @@
 
 A line is ``{_id: number, at, by, action, on, expires}``. Numbers are given out by a counter within the transaction, so
 that lines are committed in their order: whoever has read up to one misses none that comes later. Where there are no
-transactions (a standalone mongod) the line is written behind its change. Why so: ``docs/decisions/0020-audit.md``.
+transactions (a standalone mongod) the line is written behind its change. Why so: ``docs/decisions/0021-audit.md``.
 """
 
 from collections.abc import Callable, Iterator
