@@ -1,6 +1,7 @@
 """A real MongoDB for the run, a database of its own for each test, and the application on it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import mongomock
@@ -13,6 +14,7 @@ from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes.maintenance.duty import Duty
 from tests.support import mongomock_gaps
 from tests.support.commands import CountedCommands
 from tests.support.settings import settings
@@ -23,6 +25,23 @@ hypothesis.settings.register_profile(
     "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def maintenance_ends() -> Iterator[None]:
+    """The threads that the tests of a module have started end with it; they would count in the metrics of the next."""
+    duties: list[Duty] = []
+    native = Duty.__init__
+
+    def noted(duty: Duty, *arguments: Any) -> None:
+        native(duty, *arguments)
+        duties.append(duty)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Duty, "__init__", noted)
+        yield
+    for duty in duties:
+        duty.stop()
 
 
 @pytest.fixture(scope="session")

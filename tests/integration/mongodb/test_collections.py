@@ -31,6 +31,7 @@ LINES = b"""\
 OURS = {
     *(collections.ENTRIES, collections.POSTS, collections.COMMENTS, collections.PEOPLE, collections.TOKENS),
     *(collections.SETTINGS, collections.IDEMPOTENCY, collections.RATE_LIMITS, collections.VOTES, collections.MOVED),
+    collections.AUDIT,
 }
 
 
