@@ -54,7 +54,7 @@ _IN_ARRAYS: Expression = {OVERFLOW: None}
 
 def spellings(voter: str) -> list[str | ObjectId]:
     """Return the values by which an array may hold a voter."""
-    return [voter, ObjectId(voter)] if ObjectId.is_valid(voter) else [voter]
+    return [voter, ObjectId(voter)] if len(voter) == 24 and ObjectId.is_valid(voter) else [voter]
 
 
 def state_of(document: Mapping[str, Any]) -> tuple[Form, ObjectId] | None:

@@ -141,17 +141,17 @@ class ArrayVotes:
     # -- By guess, in batches
 
     def _attempts(self, target: Target, voter: str, change: Change) -> Iterable[_Attempt]:
-        """Return the updates to try for a change, the likeliest first."""
+        """Return the updates to try for a change, the likeliest first; each is built when it is asked for."""
         request_id = current_request_id()
-        steps: list[tuple[Vote | None, Step]] = []
         if change.vote is not None:
-            steps.append((change.vote, array_fields.add(voter, change.vote)))
+            first = array_fields.add(voter, change.vote)
+            yield _Attempt(target, voter, change, change.vote, first, request_id)
         for vote in Vote:
             if vote is change.vote if change.toggles else change.vote is None and change.only in (None, vote):
-                steps.append((None, array_fields.take_back(voter, vote)))
+                yield _Attempt(target, voter, change, None, array_fields.take_back(voter, vote), request_id)
         if change.vote is not None:
-            steps.append((change.vote, array_fields.switch(voter, change.vote)))
-        return (_Attempt(target, voter, change, own, step, request_id) for own, step in steps)
+            switch = array_fields.switch(voter, change.vote)
+            yield _Attempt(target, voter, change, change.vote, switch, request_id)
 
     def _group_commit(self, kind: TargetKind) -> GroupCommit[_Attempt, Cast | Moved | None]:
         return GroupCommit(self._try, lambda attempts: self._try_all(kind, attempts), most=MOST)
