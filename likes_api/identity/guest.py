@@ -4,7 +4,6 @@ Source: the Simple Likes document (``seeds/000``), "Notes". No raw address is ke
 of a rate limit.
 """
 
-import hashlib
 import hmac
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -33,7 +32,7 @@ class GuestIds:
 
     def digest(self, value: str) -> str:
         """Return the HMAC-SHA256 with the secret, in hex; without the secret no list of addresses can reverse it."""
-        return hmac.new(self._secret, value.encode(errors="replace"), hashlib.sha256).hexdigest()
+        return hmac.digest(self._secret, value.encode(errors="replace"), "sha256").hex()
 
 
 def network(address: str | None) -> str:

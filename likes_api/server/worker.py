@@ -9,6 +9,7 @@ gevent patches the standard library when a worker starts, before ``wsgi.py`` is 
 may import pymongo.
 """
 
+import gc
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -29,6 +30,8 @@ from likes_api.server.client_socket import MAX_BODY_BYTES, ClientSocket
 LINGER_SECONDS = 2.0
 # How soon a worker notices that it shall stop, and that it may.
 _ROUND_SECONDS = 0.1
+# Objects made, and not freed, until the next garbage collection. A request leaves hardly any behind.
+_NEW_OBJECTS = 20_000
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -43,6 +46,9 @@ class Worker(GeventWorker):
 
     def run(self) -> None:
         """Serve until told to stop; then refuse new connections, and answer the requests that have come."""
+        # What is loaded by now stays; to look through it, and after every 700 new objects, took 5 % of a vote's time.
+        gc.freeze()
+        gc.set_threshold(_NEW_OBJECTS)
         self._pool = Pool(self.worker_connections)
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:

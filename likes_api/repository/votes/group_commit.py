@@ -1,8 +1,8 @@
 """Send calls that meet in one process to the database together.
 
 A call that is alone goes at once, by itself. While one is under way, those that come gather, and go together when it is
-over. The thread of one of them carries the batch. Databases commit their write-ahead logs in this way and call it group
-commit.
+over. The thread of one of them carries the batch; before it does, all threads that are ready have a turn, and what they
+submit goes along. Databases commit their write-ahead logs in this way and call it group commit.
 """
 
 import math
@@ -26,7 +26,7 @@ class _Ticket(Generic[C, R]):
         self.call = call
         self.end = time.monotonic() + seconds_left()
         self.is_due = Event()
-        self.batch: list[_Ticket[C, R]] | None = None
+        self.is_carrier = False
         self.results: list[R] = []
         self.failure: BaseException | None = None
 
@@ -73,23 +73,28 @@ class GroupCommit(Generic[C, R]):
                 self._hand_over()
         if not ticket.is_due.wait(None if math.isinf(ticket.end) else max(0.0, ticket.end - time.monotonic())):
             self._withdraw(ticket)
-        if ticket.batch is not None:
-            self._carry(ticket.batch)
+        if ticket.is_carrier:
+            self._carry(ticket)
         return ticket.answer()
 
     def _withdraw(self, ticket: _Ticket[C, R]) -> None:
         """Remove a waiting call, unless its turn has come this moment."""
         with self._lock:
-            if ticket.batch is not None:
+            if ticket.is_carrier:
                 return
             if ticket in self._gathered:
                 self._gathered.remove(ticket)
         if not ticket.is_due.is_set():
             raise NetworkTimeout("the calls under way took too long")
 
-    def _carry(self, batch: list[_Ticket[C, R]]) -> None:
+    def _carry(self, carrier: _Ticket[C, R]) -> None:
+        batch = [carrier]
         try:
-            results = [self._alone(batch[0].call)] if len(batch) == 1 else self._together([each.call for each in batch])
+            time.sleep(0)  # the turn of the others
+            with self._lock:
+                batch += self._gathered[: self._most - 1]
+                del self._gathered[: len(batch) - 1]
+            results = [self._alone(carrier.call)] if len(batch) == 1 else self._together([each.call for each in batch])
             for each, result in zip(batch, results, strict=True):
                 each.results.append(result)
         except BaseException as failure:
@@ -104,10 +109,10 @@ class GroupCommit(Generic[C, R]):
     def _hand_over(self) -> None:
         """Start the next batch, in the thread whose deadline is the latest, so that it shortens no call's time."""
         with self._lock:
-            batch, self._gathered = self._gathered[: self._most], self._gathered[self._most :]
-            if not batch:
+            if not self._gathered:
                 self._is_free = True
                 return
-            carrier = max(batch, key=lambda each: each.end)
-            carrier.batch = batch
+            carrier = max(self._gathered, key=lambda each: each.end)
+            self._gathered.remove(carrier)
+            carrier.is_carrier = True
         carrier.is_due.set()

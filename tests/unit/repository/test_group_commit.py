@@ -63,6 +63,27 @@ def test_calls_go_together_in_batches_of_the_size_given_when_one_is_under_way(da
     assert sorted(number for batch in database.batches for number in batch) == list(range(8))
 
 
+def test_call_goes_along_when_it_comes_in_the_turn_before_the_batch_is_sent(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = GroupCommit(database.alone, database.together, most=8)
+    with ThreadPoolExecutor(3) as pool:
+        calls = submitted(pool, group, database, range(2))
+        last: list[Future[int]] = []
+
+        def turn(_: float) -> None:
+            if not last:
+                last.append(pool.submit(group.submit, 2))
+                while not group._gathered:
+                    pass
+
+        monkeypatch.setattr("likes_api.repository.votes.group_commit.time.sleep", turn)
+        database.goes_on.set()
+        assert [call.result(SECONDS) for call in calls] == [0, 2]
+        assert last[0].result(SECONDS) == 4
+    assert database.batches == [[0], [1, 2]]
+
+
 def test_every_call_of_a_batch_fails_and_the_next_succeeds_when_the_database_fails(database: Database) -> None:
     group = GroupCommit(database.alone, database.together, most=8)
     database.failure = AutoReconnect("gone")
