@@ -5,12 +5,14 @@ where the application makes its own ids. Source: @auth/mongodb-adapter, "Databas
 """
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bson import ObjectId
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document, Session
+from likes_api.repository.batched_reads import BatchedReads
 from likes_api.repository.votes.targets import SIMPLE, any_of, host_keys
 
 _TOKEN_BYTES = 32
@@ -46,18 +48,27 @@ class SessionRepository:
     def __init__(self, database: Database) -> None:
         self._sessions = collections.get(database, collections.SESSIONS)
         self._users = collections.get(database, collections.USERS)
+        self._found = BatchedReads(self._read)
 
     def user_of(self, session_token: str, now: datetime) -> str | None:
         """Return the user whose session this is, or ``None`` where it is unknown or over, or the user is gone.
 
-        One round trip. ``expires`` is compared by the server, for which only a date is later than a date; nor
-        can a date that Python has no value for (after the year 9999) fail here.
+        One round trip for all calls that meet. ``expires`` is compared by the server, for which only a date is later
+        than a date; nor can a date that Python has no value for (after the year 9999) fail here.
 
         :return: the string that is the user's ``_id``, or the 24 hex digits of the ObjectId.
         """
+        return self._found.get((session_token, now))
+
+    def _read(self, asked: Collection[tuple[str, datetime]], comment: str | None) -> dict[tuple[str, datetime], str]:
         pipeline: list[Document] = [
-            {"$match": {"sessionToken": session_token, "expires": {"$gte": now}}},
-            {"$limit": 1},
+            # The latest time of those who ask is still over by now.
+            {
+                "$match": {
+                    "sessionToken": {"$in": list({token for token, _ in asked})},
+                    "expires": {"$gte": max(now for _, now in asked)},
+                }
+            },
             {"$set": {"keys": _BOTH_FORMS}},
             {
                 "$lookup": {
@@ -67,13 +78,16 @@ class SessionRepository:
                     "as": "user",
                 }
             },
-            {"$project": {"_id": 0, "user._id": 1}},
+            {"$project": {"_id": 0, "sessionToken": 1, "user._id": 1}},
         ]
-        with self._sessions.aggregate(pipeline) as rows:
-            session = next(rows, None)
-        # $lookup finds an `_id` of null where there are no keys.
-        users = [user["_id"] for user in session["user"]] if session is not None else []
-        return next((str(user) for user in users if isinstance(user, ObjectId | str)), None)
+        with self._sessions.aggregate(pipeline, batchSize=len(asked) + 1, comment=comment) as rows:
+            # $lookup finds an `_id` of null where there are no keys. The first user counts where there are two.
+            users: dict[str, str] = {}
+            for row in rows:
+                for user in row["user"]:
+                    if isinstance(user["_id"], ObjectId | str):
+                        users.setdefault(row["sessionToken"], str(user["_id"]))
+        return {(token, now): users[token] for token, now in asked if token in users}
 
     def create(self, user_id: str, lifetime: timedelta, now: datetime, session: Session | None = None) -> str:
         """Start a session for a user, found by a string ``_id`` or by an ObjectId, and return its token.

@@ -15,6 +15,7 @@ from pymongo import ReplaceOne
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document, Session
+from likes_api.repository.batched_reads import BatchedReads
 
 _TOKEN_BYTES = 32
 
@@ -50,15 +51,25 @@ class TokenRepository:
     def __init__(self, database: Database) -> None:
         self._tokens = collections.get(database, collections.TOKENS)
         self._people = collections.get(database, collections.PEOPLE)
+        self._grants = BatchedReads(self._read)
 
     def grant_of(self, token: str, now: datetime) -> Grant | None:
         """Return the grant of a token, or ``None`` where it is unknown, expired or revoked, or its person is gone.
 
-        One round trip. The time is checked besides the TTL index, whose sweep comes once a minute, or later on a busy
-        server (MongoDB manual, "TTL Indexes").
+        One round trip for all calls that meet. The time is checked besides the TTL index, whose sweep comes once a
+        minute, or later on a busy server (MongoDB manual, "TTL Indexes").
         """
+        return self._grants.get((_digest(token), now))
+
+    def _read(self, asked: Collection[tuple[str, datetime]], comment: str | None) -> dict[tuple[str, datetime], Grant]:
         pipeline: list[Document] = [
-            {"$match": {"_id": _digest(token), "expiresAt": {"$gt": now}}},
+            # The latest time of those who ask is still over by now.
+            {
+                "$match": {
+                    "_id": {"$in": list({digest for digest, _ in asked})},
+                    "expiresAt": {"$gt": max(now for _, now in asked)},
+                }
+            },
             {
                 "$lookup": {
                     "from": self._people.name,
@@ -69,11 +80,11 @@ class TokenRepository:
                 }
             },
             {"$match": {"people": {"$ne": []}}},
-            {"$project": {"_id": 0, "person": 1, "scopes": 1}},
+            {"$project": {"person": 1, "scopes": 1}},
         ]
-        with self._tokens.aggregate(pipeline) as rows:
-            found = next(rows, None)
-        return None if found is None else Grant(found["person"], frozenset(found["scopes"]))
+        with self._tokens.aggregate(pipeline, batchSize=len(asked) + 1, comment=comment) as rows:
+            grants = {row["_id"]: Grant(row["person"], frozenset(row["scopes"])) for row in rows}
+        return {(digest, now): grants[digest] for digest, now in asked if digest in grants}
 
     def create(
         self,

@@ -17,7 +17,7 @@ from harness.documents import faults
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
-from tests.support.meeting import Meeting
+from tests.support.meeting import of_votes
 from tests.support.moved import move, reassembled
 
 UP, DOWN = Vote.UP, Vote.DOWN
@@ -149,7 +149,7 @@ def test_each_vote_of_a_batch_counts_once_when_the_answer_is_lost_and_the_driver
         return answer
 
     monkeypatch.setattr(pymongo.synchronous.bulk._Bulk, "write_command", losing)
-    meeting = Meeting(votes)
+    meeting = of_votes(votes)
     voters = [f"v{number}" for number in range(6)]
     work = [partial(votes.toggle, TARGETS[0], voter, UP) for voter in voters]
     futures = meeting.run(

@@ -1,4 +1,4 @@
-"""Have calls of a vote repository meet in one batch, whatever the machine makes of their threads."""
+"""Have calls meet in one batch, whatever the machine makes of their threads."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
+from likes_api.repository.votes.group_commit import GroupCommit
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetKind
 
@@ -14,10 +15,10 @@ Work = Callable[[], Any]
 
 
 class Meeting:
-    """Hold back a first vote on one kind of target until all others have gathered behind it."""
+    """Hold back a first call until all others have gathered behind it."""
 
-    def __init__(self, votes: VoteRepository, kind: TargetKind = TargetKind.QUESTION) -> None:
-        self._group = votes._arrays._batches[kind]
+    def __init__(self, group: GroupCommit[Any, Any]) -> None:
+        self._group = group
         self._begun, self._goes_on = Event(), Event()
         self._goes_on.set()
         native = self._group._alone
@@ -44,3 +45,8 @@ class Meeting:
                     time.sleep(0.001)
             self._goes_on.set()
         return futures
+
+
+def of_votes(votes: VoteRepository) -> Meeting:
+    """Have votes on questions meet."""
+    return Meeting(votes._arrays._batches[TargetKind.QUESTION])

@@ -15,7 +15,7 @@ from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
 from tests.support.commands import CountedCommands
-from tests.support.meeting import Meeting, Work
+from tests.support.meeting import Meeting, Work, of_votes
 from tests.support.moved import move
 
 UP, DOWN = Vote.UP, Vote.DOWN
@@ -40,7 +40,7 @@ def get(database: Database, id_: str = "q") -> Document:
 
 @pytest.fixture
 def together(votes: VoteRepository) -> Meeting:
-    return Meeting(votes)
+    return of_votes(votes)
 
 
 def toggle(votes: VoteRepository, voter: str, vote: Vote = UP, id_: str = "q") -> Work:
@@ -126,7 +126,7 @@ def test_a_vote_that_the_server_refuses_fails_alone_when_votes_meet(
 def test_batch_carries_the_ids_of_its_requests_in_its_comment(database: Database) -> None:
     put(database)
     votes = VoteRepository(instrumented(database))
-    together = Meeting(votes)
+    together = of_votes(votes)
 
     def traced(id_: str) -> Work:
         def work() -> Tally:

@@ -12,7 +12,7 @@ from harness.documents import faults
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
-from tests.support.meeting import Meeting
+from tests.support.meeting import of_votes
 
 IDS = ("a", "b", "64b7f0c2a1b2c3d4e5f60718")
 VOTERS = ("ada", "bob", "$likedBy")
@@ -54,7 +54,7 @@ class VotesMachine(RuleBasedStateMachine):
     def __init__(self, database: Database) -> None:
         super().__init__()
         self.votes = VoteRepository(database)
-        self.meeting = Meeting(self.votes)
+        self.meeting = of_votes(self.votes)
         self.questions = database["questions"]
 
     @initialize(starts=st.tuples(*[st.sampled_from(STARTS)] * len(IDS)))
