@@ -6,7 +6,8 @@ from itertools import accumulate
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
+
+from likes_api.http.body_limit import require_end
 
 # A limit of our own (RFC 8259, section 9): Python's depends on the depth of the stack, so a body that could be parsed
 # might be too deep for the next function that recurses through it.
@@ -74,10 +75,7 @@ def _read(request: Request) -> bytes:
         body: bytes = request.environ["wsgi.input"].read(length)
         return body
     body = request.get_data(cache=False)
-    # A chunked body that goes on beyond the limit has only been cut off there. Werkzeug's stream would refuse one, too,
-    # that ends exactly there.
-    if "wsgi.input_terminated" in request.environ and request.environ["wsgi.input"].read(1):
-        raise RequestEntityTooLarge
+    require_end(request)
     return body
 
 

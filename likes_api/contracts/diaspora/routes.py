@@ -14,6 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 from likes_api import metrics
 from likes_api.contracts.diaspora import errors, paging, policy, schemas
 from likes_api.http.accepts import accepts
+from likes_api.http.body_limit import require_end
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import Caller, Credential
 from likes_api.repository.like_guids import LikeGuids
@@ -126,10 +127,10 @@ def _target(post_guid: str, comment_guid: str | None) -> Target:
 
 
 def _authenticate(bearers: BearerAuthenticator) -> Caller:
-    # Read to the end, whatever it is: a body that is too long is refused even where nothing in it is wanted. A chunked
-    # one that goes on beyond the limit has only been cut off there; asking for more raises.
-    request.get_data(parse_form_data=True)
-    request.stream.read(1)
+    # Read to the end, whatever it is: a body that is too long is refused even where nothing in it is wanted.
+    # A form is parsed from what is kept of it; to parse it from the stream asks for more than the limit.
+    request.get_data()
+    require_end(request)
     urlencoded = request.mimetype == "application/x-www-form-urlencoded"
     caller = bearers.authenticate(
         request.headers.get("Authorization"),
