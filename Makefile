@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
-FRAMEWORKS := tests/e2e/frameworks
-FRAMEWORKS_INSTALLED := $(FRAMEWORKS)/node_modules/.package-lock.json
+NPM_PROJECTS := tests/e2e/frameworks tests/e2e/hosts/nextjs
+NPM_INSTALLED := $(NPM_PROJECTS:=/node_modules/.package-lock.json)
 SOURCES := likes_api config wsgi.py tests harness bench faults deploy
 
 .PHONY: run test unit check format bench faults system-run system-check system-test clean
@@ -12,7 +12,7 @@ SOURCES := likes_api config wsgi.py tests harness bench faults deploy
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
 
-test: system-test $(DEVELOPMENT) $(FRAMEWORKS_INSTALLED)
+test: system-test $(DEVELOPMENT) $(NPM_INSTALLED)
 	$(BIN)/python -m pytest
 
 # The inner loop: no server, no browser.
@@ -42,7 +42,7 @@ faults: system-test $(DEVELOPMENT)
 	$(BIN)/python -m faults
 
 clean:
-	rm -rf .venv var $(FRAMEWORKS)/node_modules
+	rm -rf .venv var $(NPM_PROJECTS:=/node_modules)
 
 # What the embedded MongoDB needs of Debian, and what tests and benchmarks need besides.
 system-run:
@@ -65,7 +65,7 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-# React, Vue and Svelte, on whose pages tests/e2e tries the buttons.
-$(FRAMEWORKS_INSTALLED): $(FRAMEWORKS)/package-lock.json
-	cd $(FRAMEWORKS) && npm ci --no-progress
+# React, Vue and Svelte, on whose pages tests/e2e tries the buttons; Next.js and next-auth, which tests/e2e/hosts run.
+$(NPM_INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --no-progress
 	touch $@

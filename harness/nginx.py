@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.server import ROOT, free_port
+from harness.server import ROOT, free_port, is_listening
 from likes_api.server.child_process import tied_to_this_process
 
 START_SECONDS = 60.0
@@ -65,7 +64,7 @@ def running_nginx(upstream: str) -> Iterator[Nginx]:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
             deadline = time.monotonic() + START_SECONDS
-            while not _listens(nginx.tls_port):
+            while not is_listening(nginx.tls_port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.02)
@@ -102,8 +101,3 @@ def _certificate(directory: Path) -> Path:
     command = ["openssl", "req", "-x509", *curve, "-nodes", "-days", "1", *names, "-keyout", key, "-out", certificate]
     subprocess.run(command, check=True, capture_output=True)
     return certificate
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -10,7 +10,7 @@ from importlib.resources import files
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pymongo import MongoClient
 
 from harness.server import running_server
@@ -29,6 +29,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+TIMEOUT_MS = 60_000
 # Tests of one address, but for its own entries none of them toggles often.
 LIMITS = {
     "LIKES_LIMIT_TOGGLE_ADDRESS": "10000/minute",
@@ -59,6 +60,7 @@ def site(mongod: EmbeddedMongod, client: MongoClient) -> Iterator[Site]:
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "the tests need Chromium; `make test` installs it"
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
         yield browser
@@ -72,7 +74,7 @@ def new_visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor
 
     def make(**options: object) -> Visitor:
         context = chromium.new_context(user_agent=f"test {uuid4().hex}", base_url=site.url, **options)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(TIMEOUT_MS)
         visitors.append(Visitor(site, context))
         return visitors[-1]
 

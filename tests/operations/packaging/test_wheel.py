@@ -49,8 +49,9 @@ def test_demo_is_served_by_the_wheel_when_the_current_directory_has_modules_of_o
 
 def test_contract_tests_pass_against_the_wheel(installed: Path, tmp_path: Path) -> None:
     """Not those in which the database fails or clients are many: they test the code, which is the same."""
+    others = shutil.ignore_patterns("__pycache__", "node_modules", ".next")
     for name in ("tests", "harness", "deploy", "docs"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=others)
     shutil.copy(ROOT / "setup.cfg", tmp_path)
     python = installed / "python"
     where = subprocess.check_output(
