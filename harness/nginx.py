@@ -15,6 +15,12 @@ from likes_api.server.child_process import tied_to_this_process
 
 START_SECONDS = 60.0
 _HOST = "127.0.0.1"
+# The documented rule for all that no other rule is about.
+_EVERYTHING = """\
+    location / {
+        proxy_pass http://likes_api;
+    }
+"""
 _MAIN = """\
 daemon off;
 worker_processes 1;
@@ -44,9 +50,11 @@ class Nginx:
 
 
 @contextmanager
-def running_nginx(upstream: str) -> Iterator[Nginx]:
+def running_nginx(upstream: str, host: Path | None = None) -> Iterator[Nginx]:
     """Run the documented site in front of ``upstream`` (host:port).
 
+    :param host: a folder with ``locations.conf``, which stands for the documented ``location /``, and the pages in
+        ``www`` that it serves.
     :raises AssertionError: nginx refuses the configuration or does not listen; the message holds what it said.
     """
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/sbin")
@@ -56,7 +64,13 @@ def running_nginx(upstream: str) -> Iterator[Nginx]:
         directory = Path(name)
         directory.chmod(0o755)
         nginx = Nginx(free_port(), free_port(), free_port(), _certificate(directory))
-        (directory / "site.conf").write_text(_site(nginx, upstream, directory))
+        site = _site(nginx, upstream, directory)
+        if host is not None:
+            shutil.copytree(host / "www", directory / "www")
+            locations = (host / "locations.conf").read_text().replace("/srv/www", str(directory / "www"))
+            assert site.count(_EVERYTHING) == 1
+            site = site.replace(_EVERYTHING, locations)
+        (directory / "site.conf").write_text(site)
         (directory / "nginx.conf").write_text(_MAIN.format(directory=directory))
         log = directory / "log"
         with log.open("wb") as said:
