@@ -3,12 +3,13 @@
 import argparse
 from collections.abc import Callable
 
-from bench import overflow, qa_votes, status
+from bench import lists, overflow, qa_votes, status
 
 BENCHMARKS: dict[str, Callable[[float], None]] = {
     "qa_votes": qa_votes.main,
     "overflow": overflow.main,
     "status": status.main,
+    "lists": lists.main,
 }
 
 

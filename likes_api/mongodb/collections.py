@@ -50,8 +50,12 @@ _INDEXES: Mapping[str, Sequence[IndexModel]] = MappingProxyType(
         # A post is deleted with its comments.
         COMMENTS: (*_by_voter("_id"), IndexModel("post")),
         VOTES: (
-            # The votes of a voter.
+            # The votes of a voter: all of them, and in the order of targets.
             IndexModel([("_id.v", ASCENDING), ("_id.t", ASCENDING)], name="voter"),
+            IndexModel(
+                [("_id.v", ASCENDING), ("field", ASCENDING), ("vote", ASCENDING), ("key", ASCENDING)],
+                name="voter_targets",
+            ),
             # The likes of a target in order, for listing; and how many there are, for verifying.
             IndexModel(
                 [("_id.t", ASCENDING), ("vote", ASCENDING), ("place", ASCENDING), ("_id.v", ASCENDING)], name="order"

@@ -18,6 +18,8 @@ from likes_api.mongodb.documents import Database
 from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
+from likes_api.repository.votes.backfill import name_targets
+from likes_api.repository.votes.targets import TargetFinder
 
 OURS = (
     *(collections.IDEMPOTENCY, collections.TOKENS, collections.VOTES, collections.AUDIT),
@@ -79,10 +81,10 @@ def prepare(settings: Settings, circuit: CircuitBreaker | None) -> None:
 
 
 def ensure_indexes_meanwhile(settings: Settings) -> None:
-    """Make the indexes in a thread of their own, so that no request waits for them.
+    """Make the indexes, and let all votes name their targets, in a thread of their own: no request waits for it.
 
-    Until then everything works, but expired tokens are not deleted. On a client of its own, which is closed when the
-    work is done.
+    Until then everything works, but expired tokens are not deleted, and lists of votes take longer. On a client of its
+    own, which is closed when the work is done.
     """
     stopping = Event()
 
@@ -91,6 +93,7 @@ def ensure_indexes_meanwhile(settings: Settings) -> None:
             try:
                 with open_database(settings) as database:
                     ensure_indexes(database)
+                    name_targets(database, TargetFinder(settings.qa_id_field))
                     stopping.set()
             except StoreError as error:
                 log.warning("indexes are not made, trying again", extra=facts(error))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne, WriteConcern
@@ -21,7 +22,7 @@ from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.compaction import Compaction, Moved
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
-from likes_api.repository.votes.vote_document_fields import key, votes_of
+from likes_api.repository.votes.vote_document_fields import key, on_target, votes_of
 from likes_api.repository.votes.vote_fields import HALVES, array, count
 from likes_api.votes import Change, Target, Vote
 
@@ -76,17 +77,19 @@ class BulkImport:
 
         :raises MoveFailed: the target could not be moved, or this MongoDB has no transactions.
         """
-        id_ = self._moved(target)
+        id_, key_ = self._moved(target)
         moved = self._compaction.find(id_)
         if moved is None:
             raise MoveFailed(f"{target.kind} {target.id} has been deleted meanwhile")
         begin = time.time_ns() // 1000
-        for chunk in _chunks(id_, voters, begin):
+        on = on_target(self._finder.path(target.kind), key_)
+        for chunk in _chunks(id_, on, voters, begin):
             with self._database.client.start_session() as session:
                 add = partial(self._add, id_, moved, chunk)
                 session.with_transaction(add, ReadConcern("snapshot"), WriteConcern("majority"))
 
-    def _moved(self, target: Target) -> ObjectId:
+    def _moved(self, target: Target) -> tuple[ObjectId, Any]:
+        """Move a target's votes; return its set of votes, and its id as it is stored."""
         if not has_transactions(self._database):
             raise MoveFailed("its votes are in documents of their own, which takes a replica set")
         deadline = time.monotonic() + timeouts.IMPORT_MIGRATION_SECONDS
@@ -94,13 +97,13 @@ class BulkImport:
             if time.monotonic() > deadline:
                 raise MoveFailed(f"{target.kind} {target.id} is being moved by another process")
             time.sleep(timeouts.IMPORT_POLL_SECONDS)
+        field = self._finder.id_field(target.kind)
         filter_ = self._finder.filter(target) | {f"{OVERFLOW}.form": Form.MOVED.value}
         targets = collections.get(self._database, COLLECTIONS[target.kind])
-        found = targets.find_one(filter_, {OVERFLOW: 1}, collation=SIMPLE)
+        found = targets.find_one(filter_, {OVERFLOW: 1, field: 1}, collation=SIMPLE)
         if found is None:
             raise MoveFailed(f"{target.kind} {target.id} has been deleted meanwhile")
-        id_: ObjectId = found[OVERFLOW]["id"]
-        return id_
+        return found[OVERFLOW]["id"], found[field]
 
     def _add(self, id_: ObjectId, moved: Moved, documents: list[Document], session: Session) -> None:
         """Insert votes and count them in the target's document, in one transaction.
@@ -116,7 +119,7 @@ class BulkImport:
         fresh = [each for voter, each in chunk.items() if voter not in held]
         # The document of a voter whose take-back is not compacted yet has no vote.
         without = [
-            UpdateOne(each | {"vote": None}, vote_document_fields.cast(Change(Vote(chunk[voter]["vote"]))))
+            UpdateOne(each | {"vote": None}, _cast(chunk[voter]))
             for voter, each in held.items()
             if each.get("vote") is None
         ]
@@ -134,18 +137,23 @@ class BulkImport:
             raise MoveFailed("the target has been deleted meanwhile")
 
 
-def _chunks(id_: ObjectId, voters: Mapping[Vote, Sequence[str]], begin: int) -> Iterator[list[Document]]:
+def _chunks(id_: ObjectId, on: Document, voters: Mapping[Vote, Sequence[str]], begin: int) -> Iterator[list[Document]]:
     documents = (
         {
             "_id": key(id_, voter),
             "vote": vote.value,
             "place": begin + index,
+            **on,
         }
         for vote in Vote
         for index, voter in enumerate(voters[vote])
     )
     while chunk := list(islice(documents, _CHUNK)):
         yield chunk
+
+
+def _cast(document: Document) -> list[Document]:
+    return vote_document_fields.cast(Change(Vote(document["vote"])), on_target(document["field"], document["key"]))
 
 
 def _where_in_arrays(fields: Document) -> Document:

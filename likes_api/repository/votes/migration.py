@@ -29,8 +29,8 @@ from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.failures import facts
 from likes_api.repository.votes import vote_document_fields
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
-from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
-from likes_api.repository.votes.vote_document_fields import NOW, PENDING_FIELDS
+from likes_api.repository.votes.targets import COLLECTIONS, KINDS, SIMPLE, TargetFinder
+from likes_api.repository.votes.vote_document_fields import NOW, PENDING_FIELDS, on_target
 from likes_api.repository.votes.vote_fields import HALVES, array, count, normalized, voters
 from likes_api.repository.votes.vote_sets import OWN, SetState, state_of
 from likes_api.votes import Target, TargetNotFound, Vote
@@ -86,13 +86,13 @@ class Migration:
             self._indexed = True
         id_ = ObjectId()
         self._register.insert_one({"_id": id_, "collection": collection, "target": found["_id"]})
-        move = _Move(self._database, collection, found["_id"], id_)
+        move = self._attempt(collection, found["_id"], id_)
         moved = False
         try:
             with deadline(timeouts.MIGRATION_SECONDS):
                 moved = move.start() and move.finish()
                 if moved:
-                    self._mark(id_)
+                    self._mark(id_, named=self._finder.path(target.kind))
         except PyMongoError as error:
             _logger.warning("a move failed", extra={"collection": collection} | facts(error))
         if not moved:
@@ -110,7 +110,7 @@ class Migration:
         # The document's counters include these votes, so they must not be added once more.
         closed = {"$unset": dict.fromkeys(PENDING_FIELDS, "")}
         self._votes.update_many({"open": True, "_id.t": id_}, closed)
-        move = _Move(self._database, entry["collection"], entry["target"], id_)
+        move = self._attempt(entry["collection"], entry["target"], id_)
         move.take_earlier_back()
         if move.start() and move.finish():
             self._mark(id_)
@@ -118,9 +118,15 @@ class Migration:
         move.give_up()
         return False
 
-    def _mark(self, id_: ObjectId) -> None:
-        """Mark a set as moved; one without the mark may be the copy of a migration that was cut off."""
-        self._register.update_one({"_id": id_}, {"$set": {"moved": True}})
+    def _attempt(self, collection: str, key: Any, id_: ObjectId) -> "_Move":
+        return _Move(self._database, collection, self._finder.path(KINDS[collection]), key, id_)
+
+    def _mark(self, id_: ObjectId, **more: str) -> None:
+        """Mark a set as moved; one without the mark may be the copy of a migration that was cut off.
+
+        :param more: ``named``, the path by which all of its votes name the target (``backfill.py``).
+        """
+        self._register.update_one({"_id": id_}, {"$set": {"moved": True, **more}})
 
     def discard_left(self, id_: ObjectId) -> None:
         """Delete a set of votes if another document has the id of its target now, so that they have no target."""
@@ -140,7 +146,7 @@ class Migration:
             targets = collections.get(self._database, entry["collection"])
             own = {"_id": entry["target"], f"{OVERFLOW}.id": id_}
             # After this the migration cannot take its last step any more, whatever its process does.
-            _Move(self._database, entry["collection"], entry["target"], id_).give_up()
+            self._attempt(entry["collection"], entry["target"], id_).give_up()
             if targets.find_one(own, {"_id": 1}, collation=SIMPLE) is not None:
                 return False
         self._votes.delete_many({"_id.t": id_})
@@ -151,13 +157,14 @@ class Migration:
 class _Move:
     """One attempt at a migration. ``id_`` is its own: it names the attempt in the document, and the set of votes."""
 
-    def __init__(self, database: Database, collection: str, key: Any, id_: ObjectId) -> None:
+    def __init__(self, database: Database, collection: str, path: str, key: Any, id_: ObjectId) -> None:
         targets = collections.get(database, collection)
         self._targets = targets.with_options(write_concern=WriteConcern("majority"))
         # A fail-over must not roll back what is copied, and each step must read the writes of those before.
         self._targets_majority = targets.with_options(read_concern=ReadConcern("majority"))
         self._key, self._id, self._votes = key, id_, vote_document_fields.votes_of(database)
         self._exact = collection in OWN
+        self._path, self._field = path, path.partition(".")[2]
 
     def give_up(self) -> None:
         """Leave the votes in the arrays, unless they are moved."""
@@ -256,11 +263,12 @@ class _Move:
 
     def _copy(self, read: Document, unwind: Document, write: Document) -> None:
         """Copy on the server, without a transfer of voters to this process."""
+        target = on_target({"$literal": self._path}, "$key")
         pipeline: list[Document] = [
             {"$match": {"_id": self._key, f"{OVERFLOW}.id": self._id}},
-            {"$project": {"_id": 0, **read}},
+            {"$project": {"_id": 0, "key": f"${self._field}", **read}},
             unwind,
-            {"$project": {"_id": {"t": {"$literal": self._id}, "v": "$voter"}, **write}},
+            {"$project": {"_id": {"t": {"$literal": self._id}, "v": "$voter"}, **target, **write}},
             {"$merge": {"into": self._votes.name, "whenMatched": "replace", "whenNotMatched": "insert"}},
         ]
         # $merge requires the collation of `likes_votes`.

@@ -162,7 +162,7 @@ class Repairer:
             return
         entry = {"collection": fault.collection, "target": fault.key, "moved": True}
         collections.get(self._database, collections.MOVED).update_one(
-            {"_id": id_}, {"$setOnInsert": entry}, upsert=True
+            {"_id": id_}, {"$setOnInsert": entry, "$unset": {"named": ""}}, upsert=True
         )
         for vote, name, _ in HALVES:
             self._take_in(fault, id_, vote, name, found.get(name) or [])

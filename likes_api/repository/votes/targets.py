@@ -17,6 +17,7 @@ COLLECTIONS: Mapping[TargetKind, str] = {
     TargetKind.POST: collections.POSTS,
     TargetKind.COMMENT: collections.COMMENTS,
 }
+KINDS: Mapping[str, TargetKind] = {collection: kind for kind, collection in COLLECTIONS.items()}
 HOST_OWNED = frozenset({TargetKind.QUESTION, TargetKind.MESSAGE})
 # Ids and voters are compared byte by byte, also in a host's collection whose default collation ignores case. Source:
 # MongoDB manual, "Collation", `locale: simple`.
@@ -35,6 +36,10 @@ class TargetFinder:
     def id_field(self, kind: TargetKind) -> str:
         """Return the name of the field that holds the id."""
         return self.qa_id_field if kind in HOST_OWNED else "_id"
+
+    def path(self, kind: TargetKind) -> str:
+        """Return where ids of a kind stand: the collection's name, without a prefix, and the field's."""
+        return f"{COLLECTIONS[kind]}.{self.id_field(kind)}"
 
     def filter(self, target: Target) -> Document:
         """Return the filter that matches the target's document."""

@@ -24,9 +24,16 @@ NOW: Expression = {"$multiply": [{"$toLong": "$$NOW"}, 1000]}
 PENDING_FIELDS = ("open", "up", "down")
 
 
+def cast(change: Change, target: Document) -> list[Expression]:
+    """Return the update that changes a vote and records the change of the counts, unless the vote stands already.
+
+    :param target: what :func:`on_target` returned; it is written in any case.
+    """
+    return [{"$set": _changed(change) | {name: {"$literal": value} for name, value in target.items()}}]
+
+
 @cache
-def cast(change: Change) -> list[Expression]:
-    """Return the update that changes a vote and records the change of the counts, unless the vote stands already."""
+def _changed(change: Change) -> Expression:
     after = {held: change.after(held) for held in (None, *Vote)}
     moves = {held: after[held] is not held for held in after}
 
@@ -42,7 +49,16 @@ def cast(change: Change) -> list[Expression]:
         steps = {held: (after[held] is vote) - (held is vote) for held in after}
         moved = {"$add": [{"$ifNull": [f"${vote}", 0]}, _by_vote(steps)]}
         fields[vote.value] = pick(vote, lambda _, moved=moved: moved)  # type: ignore[misc]
-    return [{"$set": fields}]
+    return fields
+
+
+def on_target(path: Any, key: Any) -> Document:
+    """Return the fields that say on which target a vote is, for the index from voters to targets in order.
+
+    :param path: the target's collection and the field of its id (``TargetFinder.path``).
+    :param key: its id as it is stored.
+    """
+    return {"field": path, "key": key}
 
 
 def key(id_: ObjectId, voter: str) -> Document:

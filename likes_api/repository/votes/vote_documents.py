@@ -31,11 +31,12 @@ from likes_api.repository.votes.cast import Cast, own_fields
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.single_flight import SingleFlight
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
-from likes_api.repository.votes.vote_document_fields import key, votes_of
+from likes_api.repository.votes.vote_document_fields import key, on_target, votes_of
 from likes_api.repository.votes.voter_page import VoterPage, guests_of_documents, ranges_of_documents
 from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 
 _ATTEMPTS = 8
+_REMEMBERED = 10_000
 _SNAPSHOT = ReadConcern("snapshot")
 _SUMS: Document = {"up": {"$sum": "$up"}, "down": {"$sum": "$down"}, "open": {"$sum": 1}}
 
@@ -52,6 +53,7 @@ class VoteDocuments:
         self._maintenance = maintenance
         self._votes = votes_of(database)
         self._at_one_instant = self._votes.with_options(read_concern=_SNAPSHOT)
+        self._keys: dict[ObjectId, Any] = {}
         self._shared: SingleFlight[Tally | None] = SingleFlight()
 
     def cast(
@@ -62,11 +64,12 @@ class VoteDocuments:
         The driver's retry of it is applied once and answers the same (retryable writes). Votes of several threads on
         one target share their counts, which are read after all of them.
         """
-        before = self._change(id_, voter, change, session)
+        on = self._on(target, id_, session)
+        before = self._change(id_, voter, change, on, session)
         count = partial(self.tally, target, id_, None, session)
         tally = count() if session is not None else self._shared.read(id_, count)
         if tally is None:
-            self._undo(id_, voter, before, session)
+            self._undo(id_, voter, before, on, session)
             return None
         own = change.after(before)
         return Cast(own, changed=own is not before, tally=tally)
@@ -176,13 +179,32 @@ class VoteDocuments:
             ids, sum(each["guests"] for each in row["guests"]), tally.upvotes if vote is Vote.UP else tally.downvotes
         )
 
-    def _change(self, id_: ObjectId, voter: str, change: Change, session: Session | None) -> Vote | None:
+    def _on(self, target: Target, id_: ObjectId, session: Session | None) -> Document:
+        """Return the fields that name a target; none if it does not name this set.
+
+        One round trip, for the first vote of a process, where the id may be stored as a string or as an ObjectId.
+        """
+        path, keys = self._finder.path(target.kind), self._finder.keys(target.kind, target.id)
+        if len(keys) == 1:
+            return on_target(path, keys[0])
+        if id_ not in self._keys:
+            named = self._finder.filter(target) | {f"{OVERFLOW}.id": id_}
+            targets = collections.get(self._database, COLLECTIONS[target.kind])
+            found = targets.find_one(named, {"_id": 1}, collation=SIMPLE, session=session)
+            if found is None:
+                return {}
+            if len(self._keys) >= _REMEMBERED:
+                self._keys.clear()
+            self._keys[id_] = found["_id"]
+        return on_target(path, self._keys[id_])
+
+    def _change(self, id_: ObjectId, voter: str, change: Change, on: Document, session: Session | None) -> Vote | None:
         """Change one voter's vote; return the one that stood before. One round trip."""
         for attempt in range(_ATTEMPTS):
             try:
                 found = self._votes.find_one_and_update(
                     {"_id": key(id_, voter)},
-                    vote_document_fields.cast(change),
+                    vote_document_fields.cast(change, on),
                     projection={"_id": 0, "vote": 1},
                     return_document=ReturnDocument.BEFORE,
                     upsert=change.vote is not None,
@@ -196,12 +218,12 @@ class VoteDocuments:
                 return _vote(found)
         raise AssertionError("unreachable")
 
-    def _undo(self, id_: ObjectId, voter: str, before: Vote | None, session: Session | None) -> None:
+    def _undo(self, id_: ObjectId, voter: str, before: Vote | None, on: Document, session: Session | None) -> None:
         """Restore a vote in a set that is not the target's any more: the set may be deleted, or be named again."""
         if before is None:
             self._votes.delete_one({"_id": key(id_, voter)}, session=session)
         else:
-            self._change(id_, voter, Change(before), session)
+            self._change(id_, voter, Change(before), on, session)
 
     def _counted(self, id_: ObjectId, document: Document, sums: Mapping[str, Any]) -> Tally:
         """Return the counts that the document's counters and the sums of the set's pending votes make."""

@@ -1,10 +1,11 @@
 """The votes of a voter, a page at a time: found in both forms of targets through indexes, without a copy.
 
 Targets of each kind are found by their arrays and by vote documents, each in the order of ids and cut to a page by the
-server, all in one round trip.
+server, all in one round trip. Each vote document names its target; those that do not, as an earlier version wrote them,
+are found by the register.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,9 @@ _Stream = tuple[str, list[Document]]
 
 # The last of an ObjectId's 24 hex digits, to read the register in 16 parts: MongoDB bounds what one stage makes.
 _PART: Document = {"$substrBytes": [{"$toString": "$_id.t"}, 23, 1]}
+
+# Rows of a page that may be left out, besides a fourth of it, without a second round trip.
+_SPARE = 8
 
 # The least value of each type that an id may have. MongoDB compares with values of that type alone.
 _LEAST: tuple[str | ObjectId, ...] = ("", ObjectId(bytes(12)))
@@ -79,10 +83,13 @@ class VotesOfVoter:
         *,
         private: bool,
     ) -> VotePage:
-        """List votes in the order of kind, alphabetically, and id. One round trip.
+        """List votes in the order of kind, alphabetically, and id.
+
+        One round trip; more where many of the votes are on targets that are gone or not visible.
 
         What is in the documents at that moment is found. A target that moves meanwhile is read in its arrays first and
-        then in its vote documents, so it is found in one of them.
+        then in its vote documents, so it is found in one of them. So is a vote whose document is made to name its
+        target.
 
         :param kinds: of which targets, one at least.
         :param after: begin behind this target, whether it is still among them or not.
@@ -90,13 +97,41 @@ class VotesOfVoter:
         :raises likes_api.repository.StoreError: the database did not answer.
         """
         self._reads_hosts |= not HOST_OWNED.isdisjoint(kinds)
-        read = _Read(self._database, self._finder, voter, votes, limit + 1, private)
+        found: dict[Place, Vote] = {}
+        most = limit + 1 + limit // 4 + _SPARE
+        while True:
+            read = _Read(self._database, self._finder, voter, votes, most, private)
+            rows = self._rows(read, kinds, after)
+            ends = len(rows) < most
+            # Behind the last row, there may be others of the same target.
+            whole = [row for row in rows if ends or row.place != rows[-1].place] or rows
+            for row in whole:
+                if row.vote is not None:
+                    found.setdefault(row.place, row.vote)
+            if ends or len(found) > limit:
+                return _cut(found, limit)
+            after, most = whole[-1].place, most * 4
+
+    def _rows(self, read: "_Read", kinds: Collection[TargetKind], after: Place | None) -> list["_Row"]:
+        """Read the first rows behind ``after`` in their order, at most ``read.most``, in one round trip."""
         ranges = {kind: found for kind in sorted(kinds) if (found := self._ranges(kind, after))}
-        streams = [read.in_arrays(kind, vote, range_) for kind in ranges for vote in votes for range_ in ranges[kind]]
+        streams = [
+            read.in_arrays(kind, vote, range_) for kind in ranges for vote in read.votes for range_ in ranges[kind]
+        ]
         for field in dict.fromkeys(self._finder.id_field(kind) for kind in ranges):
             alike = {kind: each for kind, each in ranges.items() if self._finder.id_field(kind) == field}
-            streams.append(read.in_documents(field, alike))
-        return _cut(self._rows(streams, limit), limit)
+            streams.append(read.by_register(field, alike))
+        streams += [read.in_documents(kind, range_) for kind in ranges for range_ in ranges[kind]]
+        if not streams:
+            return []
+        (first, pipeline), *others = streams
+        united: list[Document] = [{"$unionWith": {"coll": name, "pipeline": each}} for name, each in others]
+        order: list[Document] = [{"$sort": {"kind": 1, "key": 1, "rank": 1}}, {"$limit": read.most}]
+        cursor = self._database[first].aggregate(
+            [*pipeline, *united, *order], batchSize=read.most + 1, collation=SIMPLE
+        )
+        with cursor:
+            return [_Row.load(each) for each in cursor]
 
     def missing_indexes(self) -> list[str]:
         """Return the indexes that the host's collections lack, once votes on its documents have been asked for here.
@@ -120,30 +155,35 @@ class VotesOfVoter:
         place = [type(least) for least in types].index(type(after.key))
         return [{"$gt": after.key}, *({"$gte": least} for least in types[place + 1 :])]
 
-    def _rows(self, streams: list[_Stream], limit: int) -> Iterator[Document]:
-        if not streams:
-            return
-        (first, pipeline), *others = streams
-        united: list[Document] = [{"$unionWith": {"coll": name, "pipeline": each}} for name, each in others]
-        # A target may be found in each array and in its vote documents, by a fault or while it moves.
-        most = (limit + 1) * (len(HALVES) + 1)
-        order = {"$sort": {"kind": 1, "key": 1, "rank": 1}}
-        rows = self._database[first].aggregate(
-            [*pipeline, *united, order, {"$limit": most}], batchSize=most + 1, collation=SIMPLE
-        )
-        with rows:
-            yield from rows
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A vote that was found.
+
+    :param vote: ``None`` where its target is gone or not visible.
+    """
+
+    place: Place
+    vote: Vote | None
+
+    @classmethod
+    def load(cls, row: Document) -> "_Row":
+        return cls(Place(TargetKind(row["kind"]), row["key"]), Vote(row["vote"]) if row["kept"] else None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The pipelines that read a voter's votes, in the order of kinds and ids."""
+    """The pipelines that read a voter's votes, in the order of kinds and ids.
+
+    Each is cut to ``most`` rows before it looks at other documents: MongoDB reads 4 MB of what has no such limit. So a
+    row says whether it is ``kept``.
+    """
 
     database: Database
     finder: TargetFinder
     voter: str
     votes: Collection[Vote]
-    limit: int
+    most: int
     private: bool
 
     def in_arrays(self, kind: TargetKind, vote: Vote, range_: Document) -> _Stream:
@@ -151,19 +191,32 @@ class _Read:
         field = self.finder.id_field(kind)
         held = {HALVES[vote].array: {"$in": array_fields.spellings(self.voter)}, field: range_}
         row = {"kind": {"$literal": kind.value}, "key": f"${field}", "vote": {"$literal": vote.value}}
+        seen, kept = self._seen_in_arrays(kind)
         return collections.name_in(self.database, COLLECTIONS[kind]), [
             {"$match": held},
             {"$sort": {field: 1}},
-            *self._seen(kind),
-            {"$limit": self.limit},
-            {"$project": {"_id": 0, **row, "rank": {"$literal": list(Vote).index(vote) + 1}}},
+            *seen,
+            {"$project": {"_id": 0, **row, "rank": {"$literal": list(Vote).index(vote) + 1}, "kept": kept}},
         ]
 
-    def in_documents(self, field: str, ranges: Mapping[TargetKind, Sequence[Document]]) -> _Stream:
-        """Follow the voter's vote documents to their targets, by the register; the target has to name the set.
+    def in_documents(self, kind: TargetKind, range_: Document) -> _Stream:
+        """Read the index on the voter and the target, as far as the page goes; the target has to name the set."""
+        field = self.finder.id_field(kind)
+        held = {"_id.v": self.voter, "field": self.finder.path(kind), "vote": self._one_of_votes, "key": range_}
+        row = {"kind": {"$literal": kind.value}, "key": "$key", "vote": "$vote", "rank": {"$literal": 0}}
+        return votes_of(self.database).name, [
+            {"$match": held},
+            {"$sort": {"key": 1}},
+            {"$limit": self.most},
+            self._target(kind, [{}], ("key", field), "$_id.t"),
+            {"$project": {"_id": 0, **row, "kept": {"$ne": [f"${kind.value}", []]}}},
+        ]
 
-        All entries of the register are read at once, which costs some microseconds for each vote on a moved target; the
-        targets one by one, as far as the page goes.
+    def by_register(self, field: str, ranges: Mapping[TargetKind, Sequence[Document]]) -> _Stream:
+        """Follow vote documents that do not name their target by the register; the target has to name the set.
+
+        All entries of the register are read at once, which costs some microseconds for each of these votes; the targets
+        one by one, as far as the page goes.
 
         :param field: where targets of these kinds have their ids.
         """
@@ -172,58 +225,72 @@ class _Read:
             for kind, each_of in ranges.items()
             for each in each_of
         ]
+        named = [self.finder.path(kind) for kind in TargetKind]
         by_register: Document = {"$sort": {"moved.collection": 1, "moved.target": 1}}
         by_target: Document = {"$sort": {"found.kind": 1, "found.key": 1}}
         found = [
-            *(self._target(kind, field, each) for kind, each in ranges.items()),
+            *(
+                self._target(kind, [{field: one} for one in each], ("moved.target", "_id"), "$moved._id")
+                for kind, each in ranges.items()
+            ),
             {"$set": {"found": {"$concatArrays": [f"${kind.value}" for kind in ranges]}}},
             {"$unwind": "$found"},
         ]
         row = {"kind": "$found.kind", "key": "$found.key", "vote": "$_id.vote", "rank": {"$literal": 0}}
         return votes_of(self.database).name, [
-            {"$match": {"_id.v": self.voter, "vote": {"$in": [vote.value for vote in self.votes]}}},
+            {"$match": {"_id.v": self.voter, "field": {"$nin": named}, "vote": self._one_of_votes}},
             {"$group": {"_id": {"vote": "$vote", "part": _PART}, "sets": {"$push": "$_id.t"}}},
-            self._join(collections.MOVED, "sets", "moved"),
+            self._join(collections.MOVED, ("sets", "_id"), "moved"),
             # Or each entry would be given a copy of the array.
             {"$unset": "sets"},
             {"$unwind": "$moved"},
             {"$match": {"$or": in_register}},
             *([by_register, *found] if field == "_id" else [*found, by_target]),
-            {"$limit": self.limit},
-            {"$project": {"_id": 0, **row}},
+            {"$limit": self.most},
+            {"$project": {"_id": 0, **row, "kept": {"$literal": True}}},
         ]
 
-    def _target(self, kind: TargetKind, field: str, ranges: Sequence[Document]) -> Document:
+    @property
+    def _one_of_votes(self) -> Document:
+        return {"$in": [vote.value for vote in self.votes]}
+
+    def _target(self, kind: TargetKind, ranges: Sequence[Document], on: tuple[str, str], set_: str) -> Document:
         named = {f"{OVERFLOW}.form": Form.MOVED.value, "$expr": {"$eq": [f"${OVERFLOW}.id", "$$set"]}}
         pipeline: list[Document] = [
-            {"$match": named | {"$or": [{field: each} for each in ranges]}},
+            {"$match": named | {"$or": ranges}},
             *self._seen(kind),
-            {"$project": {"kind": {"$literal": kind.value}, "key": f"${field}"}},
+            {"$project": {"kind": {"$literal": kind.value}, "key": f"${self.finder.id_field(kind)}"}},
         ]
-        return self._join(COLLECTIONS[kind], "moved.target", kind.value, let={"set": "$moved._id"}, pipeline=pipeline)
+        return self._join(COLLECTIONS[kind], on, kind.value, let={"set": set_}, pipeline=pipeline)
 
-    def _join(self, collection: str, local: str, as_: str, **more: Any) -> Document:
+    def _join(self, collection: str, on: tuple[str, str], as_: str, **more: Any) -> Document:
+        """Join documents whose second field of ``on`` is this one's first."""
         name = collections.name_in(self.database, collection)
-        return {"$lookup": {"from": name, "localField": local, "foreignField": "_id", "as": as_} | more}
+        return {"$lookup": {"from": name, "localField": on[0], "foreignField": on[1], "as": as_} | more}
 
     def _seen(self, kind: TargetKind) -> list[Document]:
         """Keep posts that the voter may see, and comments on those."""
-        condition = visible(self.voter) if self.private else {"public": True}
         if kind is TargetKind.POST:
-            return [{"$match": condition}]
+            return [self._visible]
+        return [self._posts_of_comments, {"$match": {"posts": {"$ne": []}}}] if kind is TargetKind.COMMENT else []
+
+    def _seen_in_arrays(self, kind: TargetKind) -> tuple[list[Document], Document]:
+        """Return the stages that cut the rows, and the expression for whether the voter may see one."""
         if kind is TargetKind.COMMENT:
-            seen: list[Document] = [{"$match": condition}, {"$project": {"_id": 1}}]
-            return [
-                self._join(collections.POSTS, "post", "posts", pipeline=seen),
-                {"$match": {"posts": {"$ne": []}}},
-            ]
-        return []
+            return [{"$limit": self.most}, self._posts_of_comments], {"$ne": ["$posts", []]}
+        return [*self._seen(kind), {"$limit": self.most}], {"$literal": True}
+
+    @property
+    def _visible(self) -> Document:
+        return {"$match": visible(self.voter) if self.private else {"public": True}}
+
+    @property
+    def _posts_of_comments(self) -> Document:
+        seen: list[Document] = [self._visible, {"$project": {"_id": 1}}]
+        return self._join(collections.POSTS, ("post", "_id"), "posts", pipeline=seen)
 
 
-def _cut(rows: Iterator[Document], limit: int) -> VotePage:
-    found: dict[Place, Vote] = {}
-    for row in rows:
-        found.setdefault(Place(TargetKind(row["kind"]), row["key"]), Vote(row["vote"]))
+def _cut(found: Mapping[Place, Vote], limit: int) -> VotePage:
     places = list(found)[:limit]
     votes = tuple((Target(place.kind, str(place.key)), found[place]) for place in places)
     return VotePage(votes, places[-1] if len(found) > limit else None)

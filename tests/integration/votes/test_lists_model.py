@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database
+from likes_api.repository.votes.backfill import name_targets
 from likes_api.repository.votes.migration import Migration
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
@@ -152,6 +153,13 @@ class VotesMachine(RuleBasedStateMachine):
     @rule(on=st.sampled_from(TARGETS))
     def move(self, on: Target) -> None:
         assert Migration(self.database, TargetFinder()).move(on)
+
+    @rule(name=st.booleans())
+    def written_by_an_earlier_version(self, name: bool) -> None:
+        self.database["likes_votes"].update_many({}, {"$unset": {"field": "", "key": ""}})
+        self.database["likes_moved"].update_many({}, {"$unset": {"named": ""}})
+        if name:
+            name_targets(self.database, TargetFinder())
 
     @rule(on=st.sampled_from([target for target in TARGETS if target.id == "c"]))
     def delete_and_make_again(self, on: Target) -> None:
