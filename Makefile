@@ -42,7 +42,7 @@ faults: system-test $(DEVELOPMENT)
 	$(BIN)/python -m faults
 
 clean:
-	rm -rf .venv var $(NPM_PROJECTS:=/node_modules)
+	rm -rf .venv var $(NPM_PROJECTS:=/node_modules) tests/e2e/hosts/nextjs/v?/.next
 
 # What the embedded MongoDB needs of Debian, and what tests and benchmarks need besides.
 system-run:
