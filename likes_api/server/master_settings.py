@@ -1,14 +1,18 @@
 """The settings that gunicorn's master needs.
 
 They are read in a process of their own, because that imports PyMongo, which checks a connection string: gevent patches
-a worker when it starts, and has to do so before PyMongo is there. A master that had imported it would hand it on.
+a worker when it starts, and has to do so before PyMongo is there. A master that had imported it would hand it on. The
+process is started anew, not forked: with the master's signal handlers it would outlive its own termination.
 """
 
-from multiprocessing import get_context
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from config.settings import Settings
+from config.settings import Settings, SettingsError
 
 
 class MasterSettings(NamedTuple):
@@ -27,12 +31,25 @@ def read() -> MasterSettings:
 
     :raises config.settings.SettingsError: naming every fault of all settings.
     """
-    with get_context("fork").Pool(1) as process:
-        return process.apply(_read)
+    process = subprocess.run(
+        [sys.executable, "-m", __name__],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(process.stdout)
+    if "error" in found:
+        raise SettingsError(found["error"])
+    return MasterSettings(**found | {"data_dir": Path(found["data_dir"])})
 
 
-def _read() -> MasterSettings:
-    settings = Settings.from_environment(database_required=True)
+def _found() -> dict[str, Any]:
+    """Return the settings, or what is wrong with them, for :func:`read`."""
+    try:
+        settings = Settings.from_environment(database_required=True)
+    except SettingsError as error:
+        return {"error": str(error)}
     return MasterSettings(
         bind=settings.bind,
         workers=settings.workers,
@@ -40,4 +57,8 @@ def _read() -> MasterSettings:
         data_dir=settings.data_dir,
         secret_keys=len(settings.secret_keys),
         nextauth_secrets=len(settings.nextauth_secrets),
-    )
+    )._asdict()
+
+
+if __name__ == "__main__":
+    json.dump(_found(), sys.stdout, default=str)
