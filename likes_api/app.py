@@ -42,6 +42,7 @@ from likes_api.mongodb.collections import with_prefix
 from likes_api.mongodb.connection_string import overridden
 from likes_api.mongodb.documents import Database
 from likes_api.mongodb.instrumented import connect_instrumented, instrumented
+from likes_api.openapi import routes as openapi_routes
 from likes_api.repository.administration import Administration
 from likes_api.repository.audit import AuditLog
 from likes_api.repository.content import ContentRepository
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_DIALECTS = (
+DIALECTS = (
     qa_errors.DIALECT,
     simple_likes_errors.DIALECT,
     diaspora_errors.DIALECT,
@@ -99,7 +100,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
 
     request_log.register(app)
     cors.register(app, settings.cors_origins, any_origin=[diaspora_errors.PREFIX, host_errors.COUNTS])
-    errors.register(app, _DIALECTS)
+    errors.register(app, DIALECTS)
     rate_limits.register(app)
     votes_of_voter = VotesOfVoter(database, settings.qa_id_field)
     app.register_blueprint(
@@ -139,6 +140,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(_host(settings, votes, targets, lists, rate_limits, authenticator))
     app.register_blueprint(_admin(settings, database, votes, authenticator, guests))
     app.register_blueprint(widget_routes.create_blueprint())
+    app.register_blueprint(openapi_routes.create_blueprint(DIALECTS))
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
     protected = security_headers.protected(app.wsgi_app)

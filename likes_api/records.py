@@ -137,11 +137,16 @@ def load_line(values: dict[str, Any]) -> Record:
 
 # What a document holds besides its id and its votes.
 _VOTES = frozenset({"liked_by", "disliked_by"})
-_FIELDS: dict[str, Schema] = {
+FIELD_SCHEMAS: dict[str, Schema] = {
     kind: type(schema)(exclude={"id"} | (_VOTES & set(schema.fields))) for kind, schema in _SCHEMAS.items()
 }
 ID_NAMES: Mapping[str, str] = {kind: schema.fields["id"].data_key or "id" for kind, schema in _SCHEMAS.items()}
-FIELDS: Mapping[str, tuple[str, ...]] = {kind: tuple(schema.fields) for kind, schema in _FIELDS.items()}
+FIELDS: Mapping[str, tuple[str, ...]] = {kind: tuple(schema.fields) for kind, schema in FIELD_SCHEMAS.items()}
+
+
+def changes_of(kind: str) -> Schema:
+    """Return the schema of changes to a record, which may leave any field out."""
+    return type(FIELD_SCHEMAS[kind])(exclude=FIELD_SCHEMAS[kind].exclude, partial=True)
 
 
 def load_record(kind: str, id_: str, fields_: Mapping[str, Any], *, partial: bool = False) -> Record:
@@ -156,7 +161,7 @@ def load_record(kind: str, id_: str, fields_: Mapping[str, Any], *, partial: boo
     except ValidationError as error:
         raise ValueError(f"{ID_NAMES[kind]}: {error.messages}") from None
     try:
-        return Record(kind, checked, _FIELDS[kind].load(fields_, partial=partial))
+        return Record(kind, checked, FIELD_SCHEMAS[kind].load(fields_, partial=partial))
     except ValidationError as error:
         raise ValueError(printable(faults_of(error))) from None
 

@@ -30,7 +30,11 @@ class Asset:
     @classmethod
     def joined(cls, package: str, names: Iterable[str], mimetype: str) -> Self:
         """Read files of ``package`` that browsers fetch as one file."""
-        body = b"\n".join(files(package).joinpath(name).read_bytes() for name in names)
+        return cls.made_of(b"\n".join(files(package).joinpath(name).read_bytes() for name in names), mimetype)
+
+    @classmethod
+    def made_of(cls, body: bytes, mimetype: str) -> Self:
+        """Make a file that is not in the package."""
         return cls(body, gzip.compress(body, mtime=0), mimetype, hashlib.sha256(body).hexdigest()[:16])
 
     def respond(self, *, versioned: bool) -> Response:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from likes_api import metrics
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
+from likes_api.http.interface import TEXT, Answer, Operation, describes, map_of, object_of, one_of
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.capabilities import is_standalone
 from likes_api.mongodb.client import deadline
@@ -17,6 +18,22 @@ from likes_api.mongodb.readiness import fault_of
 from likes_api.repository import StoreError
 
 Network = IPv4Network | IPv6Network
+
+_HEALTH = Operation(
+    summary="Whether the process lives",
+    answers={200: Answer(object_of(status=one_of(["ok"])), {"status": "ok"})},
+    reads_database=False,
+)
+_READINESS = Operation(
+    summary="Whether a vote could be taken now",
+    answers={
+        200: Answer(object_of("Ready", ["degraded"], status=one_of(["ok"]), degraded=map_of(TEXT)), {"status": "ok"}),
+        503: Answer(
+            object_of("NotReady", status=one_of(["unavailable"]), not_ready=map_of(TEXT)),
+            {"status": "unavailable", "not_ready": {"mongodb": "no primary"}},
+        ),
+    },
+)
 
 
 def create_blueprint(
@@ -35,12 +52,14 @@ def create_blueprint(
 
     @blueprint.get("/healthz")
     @accepts()
+    @describes(_HEALTH)
     def health() -> dict[str, Any]:
         """Answer 200 while the process runs; it does not ask the database, whose failure would restart every worker."""
         return {"status": "ok"}
 
     @blueprint.get("/readyz")
     @accepts()
+    @describes(_READINESS)
     def readiness() -> tuple[dict[str, Any], int]:
         """Answer 200 when a vote could be taken now, else 503 and what is not ready.
 

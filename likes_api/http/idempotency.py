@@ -15,15 +15,23 @@ from flask import Request
 
 from likes_api import metrics
 from likes_api.http.errors import Refused
+from likes_api.http.interface import Parameter
 from likes_api.mongodb.documents import Session
 from likes_api.repository.idempotency_keys import IdempotencyRepository, KeyInUse, KeyReused, NoTransactions, RequestKey
 
 MAX_LENGTH = 255
 HEADER = "Idempotency-Key"
+PARAMETER = Parameter(HEADER, {"type": "string"}, "With it, the request sent again changes nothing again.", "header")
 
 # A structured field's String (RFC 9651, 3.3.3), as the draft has it; or, as most clients send it, the bare key.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!#-+\--\[\]-~]+")
+
+_INVALID = 400, f"Invalid {HEADER}"
+_NO_TRANSACTIONS = 400, f"{HEADER} takes a MongoDB replica set"
+_IN_USE = 409, f"A request with this {HEADER} is under way", {"Retry-After": "1"}
+_REUSED = 422, f"This {HEADER} was used for another request"
+REFUSALS = (Refused(*_INVALID), Refused(*_NO_TRANSACTIONS), Refused(*_IN_USE), Refused(*_REUSED))
 
 
 def key_of(request: Request, caller: str, body: object) -> RequestKey | None:
@@ -57,13 +65,13 @@ def once(
         answer, repeated = records.once(key, act)
     except KeyInUse:
         metrics.count_idempotency("in_use")
-        raise Refused(409, "A request with this Idempotency-Key is under way", {"Retry-After": "1"}) from None
+        raise Refused(*_IN_USE) from None
     except NoTransactions:
         metrics.count_idempotency("refused")
-        raise Refused(400, "Idempotency-Key takes a MongoDB replica set") from None
+        raise Refused(*_NO_TRANSACTIONS) from None
     except KeyReused:
         metrics.count_idempotency("reused")
-        raise Refused(422, "This Idempotency-Key was used for another request") from None
+        raise Refused(*_REUSED) from None
     metrics.count_idempotency("repeated" if repeated else "performed")
     return answer, repeated
 
@@ -72,7 +80,7 @@ def _parse(header: str) -> str:
     quoted = _QUOTED.fullmatch(header)
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
     if not 1 <= len(key) <= MAX_LENGTH or not (quoted or _BARE.fullmatch(header)):
-        raise Refused(400, "Invalid Idempotency-Key")
+        raise Refused(*_INVALID)
     return key
 
 

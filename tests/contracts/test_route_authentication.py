@@ -31,6 +31,7 @@ OPEN = {
     "/demo/sign-out",
     "/healthz",
     "/metrics",
+    "/openapi.json",
     "/readyz",
     "/widget/like-button.<version>.js",
     "/widget/like-button.js",

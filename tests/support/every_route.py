@@ -132,6 +132,7 @@ def _administrators(call: Call) -> dict[str, Any]:
 _OPTIONS: Mapping[str, Callable[[FlaskClient, Call, str], dict[str, Any]]] = {
     "ops": lambda *_: {},
     "widget": lambda *_: {},
+    "openapi": lambda *_: {},
     "demo": lambda client, *_: {"data": {"csrf_token": _csrf(client), "user": "alice"}},
     "qa_votes": lambda _, call, __: _json(call, BALLOT),
     "simple_likes": lambda client, call, _: (

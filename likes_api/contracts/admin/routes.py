@@ -5,12 +5,13 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from likes_api.contracts.admin import errors, imports, schemas
+from likes_api.contracts.admin import errors, imports, interface, schemas
 from likes_api.contracts.admin.credentials import Credentials
 from likes_api.contracts.admin.policy import ACCEPTED, may_administrate
 from likes_api.http import json_body, paths
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
+from likes_api.http.interface import describes
 from likes_api.identity.caller import Authenticator, InvalidCredential
 from likes_api.records import FIELDS
 from likes_api.repository.administration import Administration, Unwritable
@@ -80,12 +81,14 @@ class _Routes:
         self._audit = audit
 
     @accepts(*ACCEPTED)
+    @describes(interface.PUT_TARGET)
     def put_target(self, type_: str, id_: str) -> Response:
         """Make a target or replace its fields."""
         by, body = self._require_admin(), _json()
         return self._put(schemas.load_content(schemas.load_kind(type_), id_, body), by)
 
     @accepts(*ACCEPTED)
+    @describes(interface.PATCH_TARGET)
     def patch_target(self, type_: str, id_: str) -> Response:
         """Change some fields of a target."""
         by, body = self._require_admin(), _json()
@@ -95,12 +98,14 @@ class _Routes:
         return self._show(record.kind, record.id)
 
     @accepts(*ACCEPTED)
+    @describes(interface.GET_TARGET)
     def get_target(self, type_: str, id_: str) -> Response:
         """Read a target."""
         self._require_admin()
         return self._show(schemas.load_kind(type_), id_)
 
     @accepts(*ACCEPTED)
+    @describes(interface.DELETE_TARGET)
     def delete_target(self, type_: str, id_: str) -> Response:
         """Delete a target and its votes."""
         by = self._require_admin()
@@ -109,30 +114,35 @@ class _Routes:
         return Response(status=204)
 
     @accepts(*ACCEPTED)
+    @describes(interface.PUT_PERSON)
     def put_person(self, guid: str) -> Response:
         """Make a person or replace what is known of one."""
         by, body = self._require_admin(), _json()
         return self._put(schemas.load_content("person", guid, body), by)
 
     @accepts(*ACCEPTED)
+    @describes(interface.GET_PERSON)
     def get_person(self, guid: str) -> Response:
         """Read a person."""
         self._require_admin()
         return self._show("person", guid)
 
     @accepts(*ACCEPTED)
+    @describes(interface.PUT_USER)
     def put_user(self, id_: str) -> Response:
         """Make a user or replace name, e-mail and image."""
         by, body = self._require_admin(), _json()
         return self._put(schemas.load_content("user", id_, body), by)
 
     @accepts(*ACCEPTED)
+    @describes(interface.GET_USER)
     def get_user(self, id_: str) -> Response:
         """Read a user."""
         self._require_admin()
         return self._show("user", id_)
 
     @accepts(*ACCEPTED)
+    @describes(interface.DELETE_USER)
     def delete_user(self, id_: str) -> Response:
         """Delete a user and the sessions."""
         by = self._require_admin()
@@ -141,18 +151,21 @@ class _Routes:
         return Response(status=204)
 
     @accepts(*ACCEPTED)
+    @describes(interface.POST_SESSION)
     def post_session(self) -> Response:
         """Sign a user in."""
         by, body = self._require_admin(), _json()
         return _created("cookie", *self._credentials.session(*schemas.load_session(body), by))
 
     @accepts(*ACCEPTED)
+    @describes(interface.POST_TOKEN)
     def post_token(self) -> Response:
         """Make a bearer token."""
         by, body = self._require_admin(), _json()
         return _created("token", *self._credentials.token(*schemas.load_token(body), by))
 
     @accepts(*ACCEPTED)
+    @describes(interface.POST_IMPORT)
     def post_import(self) -> Response:
         """Import lines, and answer while they come."""
         by = self._require_admin()
@@ -167,6 +180,7 @@ class _Routes:
         return response
 
     @accepts(*ACCEPTED)
+    @describes(interface.GET_AUDIT)
     def get_audit(self) -> Response:
         """List lines of audit."""
         self._require_admin()

@@ -45,7 +45,7 @@ class _TokenSchema(Schema):
     expires_in = fields.Integer(strict=True, load_default=TOKEN_SECONDS, validate=validate.Range(1, MAX_SECONDS))
 
 
-_SESSION, _TOKEN = _SessionSchema(), _TokenSchema()
+SESSION, TOKEN = _SessionSchema(), _TokenSchema()
 
 
 def load_kind(type_: str) -> TargetKind:
@@ -75,7 +75,7 @@ def load_session(body: Mapping[str, Any]) -> tuple[str, timedelta]:
 
     :raises Refused: 400, a field is unknown, missing or bad.
     """
-    given = _load(_SESSION, body)
+    given = _load(SESSION, body)
     return given["user"], timedelta(seconds=given["expires_in"])
 
 
@@ -84,7 +84,7 @@ def load_token(body: Mapping[str, Any]) -> tuple[str, list[str], timedelta]:
 
     :raises Refused: 400, a field is unknown, missing or bad.
     """
-    given = _load(_TOKEN, body)
+    given = _load(TOKEN, body)
     return given["person"], given["scopes"], timedelta(seconds=given["expires_in"])
 
 

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 
 from likes_api import metrics
-from likes_api.contracts.diaspora import errors, paging, policy, schemas
+from likes_api.contracts.diaspora import errors, interface, paging, policy, schemas
 from likes_api.http.accepts import accepts
 from likes_api.http.body_limit import require_end
+from likes_api.http.interface import describes
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import Caller, Credential
 from likes_api.repository.like_guids import LikeGuids
@@ -43,6 +44,7 @@ def create_blueprint(
     gate = _Gate(bearers, posts)
 
     @accepts(Credential.PERSON_TOKEN)
+    @describes(interface.LIKES)
     def likes(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=False) as admitted:
             page = paging.load_page(request.args.get("page"), request.args.get("per_page"))
@@ -55,6 +57,7 @@ def create_blueprint(
             return _answer(body, page, following=found.more, preceding=page.number > 1 and bool(found.ids))
 
     @accepts(Credential.PERSON_TOKEN)
+    @describes(interface.LIKE)
     def like(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             if admitted.post.ignores_reader:
@@ -67,6 +70,7 @@ def create_blueprint(
         return _no_content()
 
     @accepts(Credential.PERSON_TOKEN)
+    @describes(interface.UNLIKE)
     def unlike(post_guid: str, comment_guid: str | None = None) -> Response:
         with gate.admit(post_guid, comment_guid, writes=True) as admitted:
             _, changed = votes.clear(admitted.target, admitted.person, Vote.UP)

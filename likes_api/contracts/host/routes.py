@@ -8,12 +8,13 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from likes_api import metrics
-from likes_api.contracts.host import callers, errors, policy, schemas
+from likes_api.contracts.host import callers, errors, interface, policy, schemas
 from likes_api.contracts.host.lists import Lists
 from likes_api.contracts.host.policy import Value
 from likes_api.contracts.host.targets import Targets, by_kind
 from likes_api.http import json_body, origin, paths
 from likes_api.http.accepts import accepts
+from likes_api.http.interface import describes
 from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity import authorization
 from likes_api.identity.caller import Authenticator, Caller, CallerKind
@@ -92,6 +93,7 @@ class _Routes:
         self._status_by_address = rate_limits.declare("status", settings.status_limit)
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.PUT_VOTE)
     def put_vote(self, type_: str, id_: str) -> Response:
         """Set the caller's vote."""
         caller = self._writing(type_)
@@ -101,6 +103,7 @@ class _Routes:
         return self._cast(caller, target, schemas.load_value(body))
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.DELETE_VOTE)
     def delete_vote(self, type_: str, id_: str) -> Response:
         """Take back the caller's vote."""
         caller = self._writing(type_)
@@ -108,6 +111,7 @@ class _Routes:
         return self._cast(caller, _target(type_, id_), Value.NONE)
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.GET_VOTE)
     def get_vote(self, type_: str, id_: str) -> Response:
         """Read a target's counts and the caller's own vote."""
         caller = self._authenticator.require(request, callers.ACCEPTED)
@@ -124,6 +128,7 @@ class _Routes:
         raise TargetNotFound(target)
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.POST_STATUS)
     def post_status(self) -> Response:
         """Read the state of a page's targets, in at most two round trips for each type."""
         request.max_content_length = MAX_STATUS_BYTES
@@ -138,6 +143,7 @@ class _Routes:
         return _private({"targets": [found[target] for target in asked if target in found]})
 
     @accepts()
+    @describes(interface.GET_COUNTS)
     def get_counts(self) -> Response:
         """Read counts that anybody may keep, in at most two round trips for each type."""
         asked = schemas.load_counted(request.args.getlist("target"))
@@ -150,17 +156,20 @@ class _Routes:
         return response
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.GET_ME)
     def get_me(self) -> Response:
         """Return the caller."""
         return _private(schemas.dump_caller(self._known()))
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.GET_VOTES)
     def get_votes(self) -> Response:
         """Read the caller's votes."""
         caller = self._known()
         return _private(self._lists.votes_of(caller, request, partial(self._check_status_limit, caller)))
 
     @accepts(*callers.ACCEPTED)
+    @describes(interface.GET_VOTERS)
     def get_voters(self, type_: str, id_: str) -> Response:
         """Read a target's voters."""
         caller = self._authenticator.require(request, callers.ACCEPTED)

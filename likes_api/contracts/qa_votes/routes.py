@@ -7,9 +7,10 @@ from flask import Blueprint
 from flask.globals import request_ctx
 
 from likes_api import metrics
-from likes_api.contracts.qa_votes import schemas
+from likes_api.contracts.qa_votes import interface, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
+from likes_api.http.interface import describes
 from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity.caller import Authenticator, Caller, Credential
 from likes_api.mongodb.documents import Session
@@ -39,6 +40,7 @@ def create_blueprint(
 
     @blueprint.post("/api/likes")
     @accepts(*ACCEPTED)
+    @describes(interface.VOTE)
     def vote() -> dict[str, Any]:
         # Once: flask.request is looked up each time it is named, which adds up to more than reading the body takes.
         request = request_ctx.request

@@ -42,12 +42,16 @@ class _BallotSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    target_id = _Text(data_key="targetId", required=True, error_messages=_MISSING_MESSAGES)
-    target_type = _Text(data_key="targetType", required=True, error_messages=_MISSING_MESSAGES)
-    vote_type = fields.Raw(data_key="voteType", load_default=Vote.UP.value, allow_none=True)
+    target_id = _Text(data_key="targetId", required=True, error_messages=_MISSING_MESSAGES, metadata={"minLength": 1})
+    target_type = _Text(
+        data_key="targetType", required=True, error_messages=_MISSING_MESSAGES, metadata={"enum": list(_KINDS)}
+    )
+    vote_type = fields.Raw(
+        data_key="voteType", load_default=Vote.UP.value, allow_none=True, metadata={"enum": list(_VOTES)}
+    )
 
 
-_BALLOT = _BallotSchema()
+BALLOT = _BallotSchema()
 
 
 def load_ballot(body: dict[str, Any]) -> Ballot:
@@ -56,7 +60,7 @@ def load_ballot(body: dict[str, Any]) -> Ballot:
     :raises Refused: 400, in the contract's words.
     """
     try:
-        parameters = _BALLOT.load(body)
+        parameters = BALLOT.load(body)
     except ValidationError as error:
         fault, *_ = error.normalized_messages().values()
         raise Refused(400, fault[0]) from None

@@ -7,9 +7,10 @@ from flask import Blueprint, Response, jsonify, request
 
 from config.settings import Limits
 from likes_api import metrics
-from likes_api.contracts.simple_likes import policy, schemas
+from likes_api.contracts.simple_likes import interface, policy, schemas
 from likes_api.http import idempotency, json_body, origin
 from likes_api.http.accepts import accepts
+from likes_api.http.interface import describes
 from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.identity import authorization, csrf
 from likes_api.identity.caller import Authenticator, Caller, Credential, InvalidCredential
@@ -48,6 +49,7 @@ def create_blueprint(
 
     @blueprint.post("/<entry_id>/toggle")
     @accepts(*ACCEPTED)
+    @describes(interface.TOGGLE)
     def toggle(entry_id: str) -> dict[str, Any]:
         json_body.require_json(request)
         origin.require_ours(request, allowed_origins)
@@ -83,6 +85,7 @@ def create_blueprint(
 
     @blueprint.get("/status")
     @accepts(*ACCEPTED)
+    @describes(interface.STATUS)
     def status() -> Response:
         rate_limits.check((status_by_address, network(request.remote_addr)))
         ids = schemas.load_ids(request.args.getlist("ids"))
@@ -94,6 +97,7 @@ def create_blueprint(
 
     @blueprint.get("/csrf-token")
     @accepts()
+    @describes(interface.CSRF_TOKEN)
     def csrf_token() -> Response:
         return _private({"csrf_token": csrf.issue()})
 
