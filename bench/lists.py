@@ -12,7 +12,7 @@ from bson import ObjectId
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.votes_of_voter import Place, VotesOfVoter
+from likes_api.repository.votes.lists.votes_of_voter import Place, VotesOfVoter
 from likes_api.server.deployment import ensure_indexes
 from likes_api.votes import Target, TargetKind, Vote
 

@@ -13,7 +13,7 @@ from harness.page_of_targets import READER, put_page
 from harness.server import running_server
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.client import connect
-from likes_api.repository.service_tokens import ServiceTokenRepository
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
 
 ROUNDS = 5
 CROWD = 100_000

@@ -19,7 +19,7 @@ from harness.gunicorn import Gunicorn, Process, ReplicaSet, eventually
 from harness.report import Report, summarize, unanswered, without_service
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.documents import Database
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 
 TOGGLERS, LIKERS = 6, 2
 DATABASE = "faults"

@@ -1,7 +1,7 @@
 """A page of two hundred targets of all types, of which one of each type has very many voters."""
 
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind
 

@@ -22,12 +22,14 @@ from likes_api.contracts.simple_likes import errors as simple_likes_errors
 from likes_api.contracts.simple_likes import routes as simple_likes_routes
 from likes_api.demo import routes as demo_routes
 from likes_api.demo.items import read_items
-from likes_api.http import cors, errors, health, paths, request_log, security_headers
+from likes_api.http import cors, errors
 from likes_api.http.application import Application
 from likes_api.http.cursors import Cursors
-from likes_api.http.forwarded import behind_proxies
+from likes_api.http.operations import health, request_log
 from likes_api.http.rate_limits import limits
 from likes_api.http.rate_limits.limits import RateLimits
+from likes_api.http.wsgi import paths, security_headers
+from likes_api.http.wsgi.forwarded import behind_proxies
 from likes_api.identity import csrf
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import Authenticator
@@ -46,19 +48,19 @@ from likes_api.openapi import routes as openapi_routes
 from likes_api.repository.administration import Administration
 from likes_api.repository.audit import AuditLog
 from likes_api.repository.content import ContentRepository
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
+from likes_api.repository.credentials.sessions import SessionRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 from likes_api.repository.entries import EntryRepository
 from likes_api.repository.idempotency_keys import IdempotencyRepository
 from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.names import NameRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
-from likes_api.repository.service_tokens import ServiceTokenRepository
-from likes_api.repository.sessions import SessionRepository
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.votes.lists.votes_of_voter import VotesOfVoter
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
-from likes_api.repository.votes.votes_of_voter import VotesOfVoter
 from likes_api.server.client_socket import MAX_BODY_BYTES
 from likes_api.widget import routes as widget_routes
 

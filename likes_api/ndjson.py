@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from likes_api.records import faults_of, load_line, load_token, printable
 from likes_api.repository.content import Record
-from likes_api.repository.tokens import TokenRecord
+from likes_api.repository.credentials.tokens import TokenRecord
 
 BATCH_LINES = 500
 # A batch ends at so many bytes; one line may be longer, for it may hold a million voters.

@@ -11,8 +11,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from likes_api.identity.bearer import Scope
 from likes_api.repository.content import Record
+from likes_api.repository.credentials.tokens import TokenRecord
 from likes_api.repository.entries import ENTRY_ID
-from likes_api.repository.tokens import TokenRecord
 
 _MAX_REASON = 300
 _ID = validate.Length(min=1, max=255)

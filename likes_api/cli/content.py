@@ -8,7 +8,7 @@ from config.settings import Settings
 from likes_api.cli.support import audit_log, content_repository, explained, progress, watch_import
 from likes_api.ndjson import bounded_lines, import_lines
 from likes_api.repository.audit import COMMAND, Change
-from likes_api.repository.votes.repair import verify_votes
+from likes_api.repository.votes.consistency.repair import verify_votes
 from likes_api.server.deployment import open_database
 
 

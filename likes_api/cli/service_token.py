@@ -11,7 +11,7 @@ from likes_api.contracts.admin.schemas import MAX_SECONDS
 from likes_api.identity.service_token import ServiceScope
 from likes_api.mongodb.documents import Session
 from likes_api.repository.audit import COMMAND, Change
-from likes_api.repository.service_tokens import ServiceTokenRepository
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
 from likes_api.server.deployment import open_database
 
 _MAX_NAME_LENGTH = 100

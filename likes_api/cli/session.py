@@ -11,8 +11,8 @@ from likes_api.contracts.admin.schemas import MAX_SECONDS, SESSION_SECONDS
 from likes_api.identity.session.cookies import WRITTEN_NAME
 from likes_api.mongodb.documents import Database
 from likes_api.repository.audit import COMMAND
-from likes_api.repository.sessions import SessionRepository
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.sessions import SessionRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 from likes_api.server.deployment import open_database
 
 

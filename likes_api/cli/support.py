@@ -16,9 +16,9 @@ from likes_api.repository import StoreError
 from likes_api.repository.administration import Unwritable
 from likes_api.repository.audit import AuditLog
 from likes_api.repository.content import ContentRepository
-from likes_api.repository.service_tokens import UnknownServiceToken
-from likes_api.repository.sessions import UnknownUser
-from likes_api.repository.tokens import UnknownPerson
+from likes_api.repository.credentials.service_tokens import UnknownServiceToken
+from likes_api.repository.credentials.sessions import UnknownUser
+from likes_api.repository.credentials.tokens import UnknownPerson
 from likes_api.server.deployment import embedded_secret
 
 P = ParamSpec("P")

@@ -12,7 +12,7 @@ from likes_api.contracts.admin.schemas import MAX_SECONDS, TOKEN_SECONDS
 from likes_api.identity.bearer import Scope
 from likes_api.ndjson import bounded_lines, import_tokens
 from likes_api.repository.audit import COMMAND, Change
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 from likes_api.server.deployment import open_database
 
 

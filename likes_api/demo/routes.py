@@ -21,7 +21,7 @@ from likes_api.identity import csrf
 from likes_api.identity.caller import Caller, Credential, InvalidCredential
 from likes_api.identity.session.authenticator import SessionAuthenticator
 from likes_api.identity.session.cookies import WRITTEN_NAME
-from likes_api.repository.sessions import SessionRepository, UnknownUser
+from likes_api.repository.credentials.sessions import SessionRepository, UnknownUser
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetKind
 from likes_api.widget.routes import SCRIPT_PATH

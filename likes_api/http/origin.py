@@ -12,7 +12,7 @@ from threading import Lock
 from flask import Request
 
 from config.origins import normalised
-from likes_api.http.request_log import current_id
+from likes_api.http.operations.request_log import current_id
 
 log = logging.getLogger(__name__)
 

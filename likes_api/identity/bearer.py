@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from likes_api.identity.authorization import bearer_tokens
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_voter_id
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from likes_api.identity.bearer import Scope
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_voter_id
-from likes_api.repository.service_tokens import ServiceTokenRepository
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
 
 ON_BEHALF_OF = "Likes-On-Behalf-Of"
-# `likes_api.repository.service_tokens` makes them.
+# `likes_api.repository.credentials.service_tokens` makes them.
 _TOKEN = re.compile(r"lk_(?P<id>[0-9a-f]{12})_(?P<secret>[0-9a-f]{64})")
 
 

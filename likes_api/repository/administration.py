@@ -11,7 +11,7 @@ from likes_api.mongodb.documents import Collection, Database, Document, Session
 from likes_api.repository.audit import AuditLog, Change
 from likes_api.repository.content import Record, collection_of, filter_of, stages_of, unstorable
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, host_keys
 from likes_api.votes import TargetKind
 

@@ -18,7 +18,7 @@ from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.bulk_import import BulkImport, MoveFailed, into_arrays
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, SIMPLE, TargetFinder, any_of, host_keys
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Session
-from likes_api.repository.batched_reads import BatchedReads
+from likes_api.repository.batching.batched_reads import BatchedReads
 from likes_api.repository.rules import Rules
 from likes_api.votes import Target, TargetKind, TargetNotFound
 

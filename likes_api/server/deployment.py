@@ -18,7 +18,7 @@ from likes_api.mongodb.documents import Database
 from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.mongodb.failures import facts
 from likes_api.repository import StoreError
-from likes_api.repository.votes.backfill import name_targets
+from likes_api.repository.votes.maintenance.backfill import name_targets
 from likes_api.repository.votes.targets import TargetFinder
 
 OURS = (

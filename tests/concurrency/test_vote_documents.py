@@ -9,9 +9,9 @@ import pytest
 from harness.documents import faults
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.compaction import Compaction
 from likes_api.repository.votes.maintenance import Maintenance
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.compaction import Compaction
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Change, Tally, Target, TargetKind, Vote

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.documents import faults
 from likes_api.app import create_app
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.votes.repair import verify_votes
+from likes_api.repository.votes.consistency.repair import verify_votes
 from tests.support.diaspora import BOB, token_of
 from tests.support.qa_votes import post
 from tests.support.settings import settings as app_settings

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.documents import snapshot
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 from tests.support.diaspora import (
     BOB,
     EVERY_SCOPE,

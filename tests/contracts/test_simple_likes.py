@@ -15,7 +15,7 @@ from harness.documents import all_faults, emptied_afterwards, snapshot
 from likes_api.app import create_app
 from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.credentials.sessions import SessionRepository
 from tests.support.commands import CountedCommands
 from tests.support.qa_votes import session_of
 from tests.support.settings import SECRET_KEY, settings

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 
 from likes_api.http.headers import CONTENT_SECURITY_POLICY
 from likes_api.mongodb.documents import Database
-from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.credentials.sessions import SessionRepository
 from likes_api.widget.routes import SCRIPT_PATH
 
 _FAILED_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")

@@ -18,8 +18,8 @@ from likes_api.mongodb.circuit_breaker import FAILURES, CircuitBreaker
 from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.failures import facts
 from likes_api.mongodb.instrumented import InstrumentedClient, connect_instrumented, instrumented
-from likes_api.repository.votes.compaction import Compaction
-from likes_api.repository.votes.verify import Verifier
+from likes_api.repository.votes.consistency.verify import Verifier
+from likes_api.repository.votes.maintenance.compaction import Compaction
 from likes_api.server.deployment import ensure_indexes
 from likes_api.votes import Target, TargetKind
 from tests.support.every_route import CALLS, populate, send

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from likes_api.mongodb.documents import Database, Document
-from likes_api.repository.service_tokens import ServiceTokenRepository
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
 
 NDJSON = "application/x-ndjson"
 # What each kind of target, and people and users, may hold: everything that an import line of the kind may.

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from likes_api.identity.bearer import Scope
 from likes_api.mongodb.documents import Database
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 from tests.support.commands import CountedCommands
 
 EVERY_SCOPE = frozenset(scope.value for scope in Scope)

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from likes_api.identity.service_token import ServiceScope
 from likes_api.mongodb.documents import Database
-from likes_api.repository.service_tokens import ServiceTokenRepository
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
 from tests.support import diaspora
 from tests.support.qa_votes import session_of
 

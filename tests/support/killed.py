@@ -12,8 +12,8 @@ from threading import Timer
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from likes_api.mongodb.client import connect
-from likes_api.repository.votes.compaction import Compaction
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.compaction import Compaction
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind
 

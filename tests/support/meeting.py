@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from likes_api.repository.votes.group_commit import GroupCommit
+from likes_api.repository.batching.group_commit import GroupCommit
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import TargetKind
 

@@ -3,7 +3,7 @@
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import COLLECTIONS, TargetFinder
 from likes_api.votes import Target

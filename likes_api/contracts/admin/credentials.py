@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from likes_api.repository.audit import AuditLog, Change
-from likes_api.repository.sessions import SessionRepository
-from likes_api.repository.tokens import TokenRepository
+from likes_api.repository.credentials.sessions import SessionRepository
+from likes_api.repository.credentials.tokens import TokenRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Credentials:
     def session(self, user: str, lifetime: timedelta, by: str) -> tuple[str, datetime]:
         """Sign a user in; return the cookie, ``name=value``, and when it expires.
 
-        :raises likes_api.repository.sessions.UnknownUser: there is no such user.
+        :raises likes_api.repository.credentials.sessions.UnknownUser: there is no such user.
         """
         now = datetime.now(UTC)
         token = self.audit.perform(
@@ -35,7 +35,7 @@ class Credentials:
     def token(self, person: str, scopes: list[str], lifetime: timedelta, by: str) -> tuple[str, datetime]:
         """Make a bearer token; return it and when it expires.
 
-        :raises likes_api.repository.tokens.UnknownPerson: there is no such person.
+        :raises likes_api.repository.credentials.tokens.UnknownPerson: there is no such person.
         """
         now = datetime.now(UTC)
         token = self.audit.perform(

@@ -8,17 +8,18 @@ from flask import Blueprint, Response, jsonify, request
 from likes_api.contracts.admin import errors, imports, interface, schemas
 from likes_api.contracts.admin.credentials import Credentials
 from likes_api.contracts.admin.policy import ACCEPTED, may_administrate
-from likes_api.http import json_body, paths
+from likes_api.http import json_body
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
 from likes_api.http.interface import describes
+from likes_api.http.wsgi import paths
 from likes_api.identity.caller import Authenticator, InvalidCredential
 from likes_api.records import FIELDS
 from likes_api.repository.administration import Administration, Unwritable
 from likes_api.repository.audit import AuditLog, Change
 from likes_api.repository.content import ContentRepository, Record
-from likes_api.repository.sessions import UnknownUser
-from likes_api.repository.tokens import UnknownPerson
+from likes_api.repository.credentials.sessions import UnknownUser
+from likes_api.repository.credentials.tokens import UnknownPerson
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, TargetKind
 

@@ -14,8 +14,8 @@ from likes_api.identity.bearer import Scope
 from likes_api.identity.caller import Caller, CallerKind
 from likes_api.identity.service_token import ON_BEHALF_OF, act_for
 from likes_api.repository.names import NameRepository
+from likes_api.repository.votes.lists.votes_of_voter import Place, VotesOfVoter
 from likes_api.repository.votes.repository import VoteRepository
-from likes_api.repository.votes.votes_of_voter import Place, VotesOfVoter
 from likes_api.votes import Target, TargetKind, TargetNotFound, Vote
 
 MAX_LIMIT, DEFAULT_LIMIT = 100, 50

@@ -12,10 +12,11 @@ from likes_api.contracts.host import callers, errors, interface, policy, schemas
 from likes_api.contracts.host.lists import Lists
 from likes_api.contracts.host.policy import Value
 from likes_api.contracts.host.targets import Targets, by_kind
-from likes_api.http import json_body, origin, paths
+from likes_api.http import json_body, origin
 from likes_api.http.accepts import accepts
 from likes_api.http.interface import describes
 from likes_api.http.rate_limits.limits import RateLimits
+from likes_api.http.wsgi import paths
 from likes_api.identity import authorization
 from likes_api.identity.caller import Authenticator, Caller, CallerKind
 from likes_api.identity.guest import network

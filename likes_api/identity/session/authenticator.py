@@ -7,7 +7,7 @@ from likes_api.identity.caller import Caller, CallerKind, InvalidCredential, is_
 from likes_api.identity.session.cookies import SessionCookie, SessionCookies
 from likes_api.identity.session.database_session import DatabaseSessions
 from likes_api.identity.session.nextauth import JwtSessions
-from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.credentials.sessions import SessionRepository
 
 
 class SessionAuthenticator:

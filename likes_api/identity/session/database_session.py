@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.credentials.sessions import SessionRepository
 
 # next-auth makes 36 (a UUID) or 64 characters (hex); an application's own generator may make others.
 _MAX_LENGTH = 255

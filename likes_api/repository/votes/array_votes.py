@@ -16,14 +16,14 @@ from pymongo.errors import BulkWriteError
 from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.documents import Collection, Database, Document, Session
 from likes_api.mongodb.instrumented import current_request_id
+from likes_api.repository.batching.group_commit import GroupCommit
 from likes_api.repository.rules import NO_RULES, Rules
 from likes_api.repository.votes import array_fields
 from likes_api.repository.votes.array_fields import HALVES, OVERFLOW, Form
 from likes_api.repository.votes.cast import Cast, Moved, own_fields
-from likes_api.repository.votes.group_commit import GroupCommit
+from likes_api.repository.votes.lists.voter_page import VoterPage, page_of_array
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
-from likes_api.repository.votes.voter_page import VoterPage, page_of_array
 from likes_api.votes import Change, Tally, Target, TargetKind, TargetNotFound, Vote
 
 # Votes in one command; an 8 KB document and its update are a few milliseconds of the server for so many.

@@ -19,8 +19,8 @@ from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document, Session
 from likes_api.repository.votes import vote_document_fields
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
-from likes_api.repository.votes.compaction import Compaction, Moved
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.compaction import Compaction, Moved
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import key, on_target, votes_of
 from likes_api.repository.votes.vote_fields import HALVES, array, count

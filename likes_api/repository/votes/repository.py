@@ -10,10 +10,10 @@ from likes_api.mongodb.documents import Database, Session
 from likes_api.repository.rules import NO_RULES, Rules
 from likes_api.repository.votes.array_votes import ArrayVotes
 from likes_api.repository.votes.cast import Cast, Moved
+from likes_api.repository.votes.lists.voter_page import VoterPage
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.targets import COLLECTIONS, HOST_OWNED, TargetFinder
 from likes_api.repository.votes.vote_documents import VoteDocuments
-from likes_api.repository.votes.voter_page import VoterPage
 from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 
 __all__ = ["COLLECTIONS", "HOST_OWNED", "VoteRepository", "Voters"]

@@ -25,14 +25,14 @@ from pymongo.read_concern import ReadConcern
 
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database, Document, Session
+from likes_api.repository.batching.single_flight import SingleFlight
 from likes_api.repository.votes import vote_document_fields
 from likes_api.repository.votes.array_fields import HALVES, OVERFLOW, STATE_FIELDS, whole
 from likes_api.repository.votes.cast import Cast, own_fields
+from likes_api.repository.votes.lists.voter_page import VoterPage, guests_of_documents, ranges_of_documents
 from likes_api.repository.votes.maintenance import Maintenance
-from likes_api.repository.votes.single_flight import SingleFlight
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import key, on_target, votes_of
-from likes_api.repository.votes.voter_page import VoterPage, guests_of_documents, ranges_of_documents
 from likes_api.votes import Change, Tally, Target, TargetKind, Vote
 
 _ATTEMPTS = 8

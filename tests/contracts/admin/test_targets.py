@@ -170,7 +170,7 @@ def test_delete_goes_on_where_it_was_cut_off(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("likes_api.repository.votes.migration.Migration.discard", killed)
+        patch.setattr("likes_api.repository.votes.maintenance.migration.Migration.discard", killed)
         with pytest.raises(KeyboardInterrupt):
             admin.ask("DELETE", url("targets", "post", "p"))
     assert (database["likes_posts"].count_documents({}), database["likes_votes"].count_documents({})) == (0, 2)

@@ -1,4 +1,4 @@
-"""The models of ``tests/integration/votes/test_lists_model.py`` walk by the cursors of the host API."""
+"""The models of ``tests/integration/votes/lists/test_lists_model.py`` walk by the cursors of the host API."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from likes_api.app import create_app
 from likes_api.mongodb import collections
 from likes_api.mongodb.documents import Database
 from likes_api.votes import Target, TargetKind, Vote
-from tests.integration.votes.test_lists_model import LIMIT, QUESTION, VotersMachine, VotesMachine
+from tests.integration.votes.lists.test_lists_model import LIMIT, QUESTION, VotersMachine, VotesMachine
 from tests.support import host
 from tests.support.settings import settings
 

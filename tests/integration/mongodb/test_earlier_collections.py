@@ -20,7 +20,7 @@ from likes_api.mongodb.documents import Database, Document
 from likes_api.mongodb.earlier_collections import rename_earlier
 from likes_api.ndjson import import_lines
 from likes_api.repository.content import ContentRepository
-from likes_api.repository.votes.compaction import Compaction
+from likes_api.repository.votes.maintenance.compaction import Compaction
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.server import deployment
 from likes_api.votes import Target, TargetKind, Vote

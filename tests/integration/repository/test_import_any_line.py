@@ -20,7 +20,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
 from likes_api.ndjson import bounded_lines, import_lines
 from likes_api.repository.content import ContentRepository
-from likes_api.repository.votes.repair import verify_votes
+from likes_api.repository.votes.consistency.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, Vote
 

@@ -15,7 +15,7 @@ from likes_api.app import MAINTENANCE, create_app
 from likes_api.cli import main
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.repair import verify_votes
+from likes_api.repository.votes.consistency.repair import verify_votes
 from likes_api.server.deployment import ensure_indexes
 from tests.support.idempotency import KEY, UUID
 from tests.support.qa_votes import post

@@ -12,9 +12,9 @@ from pymongo import MongoClient
 
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.compaction import Compaction
 from likes_api.repository.votes.maintenance import Maintenance
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.compaction import Compaction
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.repository import VoteRepository, Voters
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Tally, Target, TargetKind, TargetNotFound, Vote
@@ -219,7 +219,7 @@ def test_move_ends_without_effect_when_its_seal_is_broken(database: Database, mo
         if document(database)[OVERFLOW]["form"] == "sealed":
             assert votes.toggle(QUESTION, "eve", UP) == Tally(4, 1, UP)
 
-    monkeypatch.setattr("likes_api.repository.votes.migration._Move._copy_noted", slow)
+    monkeypatch.setattr("likes_api.repository.votes.maintenance.migration._Move._copy_noted", slow)
     assert not Migration(database, TargetFinder()).move(QUESTION)
     assert document(database) == {"_id": "q"} | SOUND | {"upvotes": 4, "likedBy": ["ada", "bob", "carol", "eve"]}
     assert [database[name].count_documents({}) for name in ("likes_votes", "likes_moved")] == [0, 0]
@@ -230,7 +230,7 @@ def test_votes_are_copied_again_when_cast_while_a_move_copies(
 ) -> None:
     put(database)
     votes = VoteRepository(database)
-    noted = "likes_api.repository.votes.migration._Move._noted"
+    noted = "likes_api.repository.votes.maintenance.migration._Move._noted"
     calls = []
 
     def meanwhile(_: object) -> int:

@@ -15,7 +15,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
 from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.bulk_import import BulkImport
-from likes_api.repository.votes.repair import verify_votes
+from likes_api.repository.votes.consistency.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, Target, TargetKind, Vote
 from tests.support.moved import move, reassembled

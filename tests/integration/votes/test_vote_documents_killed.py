@@ -18,8 +18,8 @@ from likes_api.mongodb.client import connect, deadline
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository import StoreError
 from likes_api.repository.votes.array_fields import OVERFLOW
+from likes_api.repository.votes.consistency.repair import verify_votes
 from likes_api.repository.votes.maintenance import Maintenance
-from likes_api.repository.votes.repair import verify_votes
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind, Vote

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.compaction import Compaction
-from likes_api.repository.votes.migration import Migration, _Move
-from likes_api.repository.votes.repair import verify_votes
+from likes_api.repository.votes.consistency.repair import verify_votes
+from likes_api.repository.votes.maintenance.compaction import Compaction
+from likes_api.repository.votes.maintenance.migration import Migration, _Move
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind, Vote

@@ -6,7 +6,7 @@ import pytest
 
 from likes_api.identity.bearer import AmbiguousCredential, BearerAuthenticator
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential
-from likes_api.repository.tokens import Grant
+from likes_api.repository.credentials.tokens import Grant
 
 TOKEN = "0123456789abcdef" * 4
 OTHER = "f" * 64

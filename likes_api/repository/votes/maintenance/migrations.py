@@ -10,7 +10,7 @@ from likes_api import metrics
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.migration import Migration
+from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import HOST_OWNED, TargetFinder
 from likes_api.repository.votes.vote_fields import MANY_VOTERS
 from likes_api.votes import Target, TargetKind, TargetNotFound

@@ -12,7 +12,7 @@ from likes_api.mongodb import timeouts
 from likes_api.mongodb.abandoned_transactions import abort_abandoned_transactions
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Database
-from likes_api.repository.votes.compaction import BATCH, Compaction, Moved
+from likes_api.repository.votes.maintenance.compaction import BATCH, Compaction, Moved
 
 # To read as many pending votes takes the server a tenth of a millisecond; to compact them two, once.
 CROWD = 64

@@ -11,7 +11,7 @@ from harness.nextauth import forge
 from harness.nextauth.vectors import Vector, load, named
 from likes_api.identity.caller import Caller, CallerKind, InvalidCredential
 from likes_api.identity.session.authenticator import SessionAuthenticator
-from likes_api.repository.sessions import SessionRepository
+from likes_api.repository.credentials.sessions import SessionRepository
 
 V4 = "next-auth.session-token"
 V5 = "authjs.session-token"

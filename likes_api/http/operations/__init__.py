@@ -1,0 +1,1 @@
+"""What an operator sees of requests: their log, their metrics and the probes."""

@@ -1,0 +1,1 @@
+"""Calls that meet in one process go to the database together."""

@@ -1,0 +1,1 @@
+"""Sessions and tokens as they are kept."""

@@ -1,0 +1,1 @@
+"""Whether counters, arrays and vote documents agree, and how to make them."""
