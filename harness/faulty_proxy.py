@@ -19,6 +19,7 @@ class Fault(Enum):
 
     NONE = "it is answered"
     LOST = "the server answers, and the connection is cut before the client has any of it"
+    CUT = "the same, in the middle of the answer's body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,14 @@ class _Handler(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body or None, headers)
             response = connection.getresponse()
             content = response.read()
-        if fault is Fault.NONE:
-            self._answer(response.status, response.getheaders(), content)
+        if fault is not Fault.LOST:
+            self._answer(response.status, response.getheaders(), content, missing=fault is Fault.CUT)
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, missing: int = 0) -> None:
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in _OF_THE_CONNECTION:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + missing))
         self.end_headers()
         self.wfile.write(body)

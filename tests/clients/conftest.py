@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from likes_client import ServiceToken
 from pymongo import MongoClient
 
 from harness.documents import all_faults
@@ -11,6 +12,8 @@ from harness.server import running_server
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database, Document
 from tests.support import host
+from tests.support.admin import administrator
+from tests.support.clients import Call, Caller, Node, async_call, sync_call
 from tests.support.settings import NEXTAUTH_SECRET
 
 DATABASE = "test_clients"
@@ -47,3 +50,29 @@ def stored(served: tuple[str, Database]) -> Database:
 def proxy(url: str) -> Iterator[FaultyProxy]:
     with faulty_proxy(url) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="package")
+def node() -> Iterator[Node]:
+    node = Node()
+    yield node
+    node.close()
+
+
+@pytest.fixture(scope="package", params=["sync", "async", "node"])
+def call(request: pytest.FixtureRequest) -> Call:
+    """A client of each kind."""
+    calls: dict[str, Call] = {"sync": sync_call, "async": async_call}
+    made: Call = calls.get(request.param) or request.getfixturevalue("node")
+    return made
+
+
+@pytest.fixture(scope="package")
+def service(stored: Database) -> ServiceToken:
+    """A token with every scope."""
+    return ServiceToken(administrator(None, stored, "votes:read", "votes:write", "admin").token)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="package")
+def likes(call: Call, url: str, service: ServiceToken) -> Caller:
+    return Caller(call, url, service)

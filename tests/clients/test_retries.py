@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
-from likes_client import LikesError, NoAnswer, Retries, admin, votes
+from likes_client import Client, LikesError, NoAnswer, Retries, admin, votes
 from likes_client.calls import Call
 from likes_client.errors import error_of, seconds_of
 
@@ -104,3 +104,16 @@ def test_error_has_the_words_of_every_contract(body: object, code: str, message:
 def test_error_has_words_of_its_own_when_a_proxy_answers_with_a_page() -> None:
     error = error_of(httpx.Response(502, html="<html>Bad gateway</html>"))
     assert (error.code, error.message, error.request_id) == ("server_failed", "Bad Gateway", None)
+
+
+def test_call_is_sent_until_nothing_is_left_to_do() -> None:
+    answers = iter([(202, {"done": 2}), (503, {}), (202, {"done": 3}), (204, None)])
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        status, body = next(answers)
+        return httpx.Response(status, json=body)
+
+    quick = Retries(first_seconds=0.001)
+    with Client("http://localhost", transport=httpx.MockTransport(answer), retries=quick) as likes:
+        assert likes.merge_voter("ada", "bob") == 5
+    assert next(answers, None) is None

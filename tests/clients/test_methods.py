@@ -1,7 +1,9 @@
 """The methods of the Python client on a real gunicorn; the asynchronous client has the same ones."""
 
 import asyncio
+import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +33,15 @@ from likes_api.votes import Target as StoredTarget
 from likes_api.votes import TargetKind, Vote
 from tests.support import diaspora
 from tests.support.admin import PERSON, USER, administrator
+from tests.support.clients import TYPESCRIPT, Caller, built, sync_call
 from tests.support.qa_votes import session_of
 
-README = ROOT / "clients" / "python" / "README.md"
-IDS = ["a/b", "/", "%", "a%2Fb", "a b", "ü/ö", "?a=b", "#", ".", "..", "a+b", "x/vote", ":", "a:b"]
-
-
-@pytest.fixture(scope="module")
-def service(stored: Database) -> ServiceToken:
-    return ServiceToken(administrator(None, stored, "votes:read", "votes:write", "admin").token)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def likes(url: str, service: ServiceToken) -> Any:
-    with Client(url, service) as client:
-        yield client
+README, TYPESCRIPT_README = ROOT / "clients" / "python" / "README.md", TYPESCRIPT / "README.md"
+IDS = ["a/b", "/", "%", "a%2Fb", "a b", "ü/ö", "?a=b", "#", "...", "a+b", "x/vote", ":", "a:b"]
 
 
 @pytest.mark.parametrize("id_", IDS)
-def test_vote_is_on_the_target_with_that_id(likes: Client, service: ServiceToken, stored: Database, id_: str) -> None:
+def test_vote_is_on_the_target_with_that_id(likes: Caller, service: ServiceToken, stored: Database, id_: str) -> None:
     stored["questions"].insert_one({"_id": id_})
     question = Target("question", id_)
     ada = likes.as_(service.for_("ada"))
@@ -63,7 +55,16 @@ def test_vote_is_on_the_target_with_that_id(likes: Client, service: ServiceToken
     stored["questions"].delete_one({"_id": id_})
 
 
-def test_lists_are_walked_page_by_page(likes: Client, service: ServiceToken, stored: Database) -> None:
+@pytest.mark.parametrize("id_", [".", ".."])
+def test_dots_are_an_id_when_the_client_writes_the_path_itself(
+    url: str, service: ServiceToken, stored: Database, id_: str
+) -> None:
+    stored["questions"].insert_one({"_id": id_})
+    assert sync_call(url, service.for_("ada"), "set_vote", ("question", id_), 1)["changed"]
+    stored["questions"].delete_one({"_id": id_})
+
+
+def test_lists_are_walked_page_by_page(likes: Caller, service: ServiceToken, stored: Database) -> None:
     stored["questions"].insert_many([{"_id": f"n{number}"} for number in range(5)])
     votes = VoteRepository(stored)
     for number in range(5):
@@ -79,27 +80,25 @@ def test_lists_are_walked_page_by_page(likes: Client, service: ServiceToken, sto
     stored["questions"].delete_many({"_id": {"$regex": "^n"}})
 
 
-def test_likes_of_a_post_are_walked_by_their_links(url: str, stored: Database) -> None:
+def test_likes_of_a_post_are_walked_by_their_links(likes: Caller, stored: Database) -> None:
     people = [diaspora.BOB, diaspora.ALICE, diaspora.CAROL]
-    for person in people:
-        with Client(url, BearerToken(diaspora.token_of(stored, person))) as client:
+    clients = [likes.as_(BearerToken(diaspora.token_of(stored, person))) for person in people]
+    for client in clients:
+        client.like(diaspora.PUBLIC)
+        client.like(diaspora.PUBLIC, diaspora.comment_on(diaspora.PUBLIC))
+        with pytest.raises(Conflict, match="already exists"):
             client.like(diaspora.PUBLIC)
-            client.like(diaspora.PUBLIC, diaspora.comment_on(diaspora.PUBLIC))
-            with pytest.raises(Conflict, match="already exists"):
-                client.like(diaspora.PUBLIC)
-    with Client(url, BearerToken(diaspora.token_of(stored))) as bob:
-        for comment in (None, diaspora.comment_on(diaspora.PUBLIC)):
-            guids = [like["author"]["guid"] for like in bob.likes(diaspora.PUBLIC, comment, per_page=1)]
-            assert guids == people
-    for person in people:
-        with Client(url, BearerToken(diaspora.token_of(stored, person))) as client:
+    for comment in (None, diaspora.comment_on(diaspora.PUBLIC)):
+        guids = [like["author"]["guid"] for like in clients[0].likes(diaspora.PUBLIC, comment, per_page=1)]
+        assert guids == people
+    for client in clients:
+        client.unlike(diaspora.PUBLIC)
+        client.unlike(diaspora.PUBLIC, diaspora.comment_on(diaspora.PUBLIC))
+        with pytest.raises(Gone):
             client.unlike(diaspora.PUBLIC)
-            client.unlike(diaspora.PUBLIC, diaspora.comment_on(diaspora.PUBLIC))
-            with pytest.raises(Gone):
-                client.unlike(diaspora.PUBLIC)
 
 
-def test_content_is_administrated(likes: Client, url: str, stored: Database) -> None:
+def test_content_is_administrated(likes: Caller, stored: Database) -> None:
     assert likes.put_target(("entry", "a-1"), {"title": "A", "boost": 3})["boost"] == 3
     assert likes.patch_target(("entry", "a-1"), {"boost": 4})["title"] == "A"
     assert likes.get_target(("entry", "a-1"))["boost"] == 4
@@ -118,7 +117,7 @@ def test_content_is_administrated(likes: Client, url: str, stored: Database) -> 
     stored["likes_people"].delete_one({"_id": "p/1"})
 
 
-def test_audit_is_walked_from_its_begin(likes: Client, stored: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audit_is_walked_from_its_begin(likes: Caller, stored: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "AUDIT_LINES", 2)
     for number in range(3):
         likes.put_target(("message", f"a{number}"), {})
@@ -129,14 +128,14 @@ def test_audit_is_walked_from_its_begin(likes: Client, stored: Database, monkeyp
     stored["messages"].delete_many({"_id": {"$regex": "^a"}})
 
 
-def test_import_names_bad_lines_by_their_number(likes: Client, stored: Database) -> None:
-    answer = likes.import_lines([{"kind": "question", "id": "i"}, b'{"kind":"cat"}', b"", b"\xff"])
+def test_import_names_bad_lines_by_their_number(likes: Caller, stored: Database) -> None:
+    answer = likes.import_lines([{"kind": "question", "id": "i"}, b'{"kind":"cat"}', b"", b"bad"])
     assert (answer["imported"], [each["line"] for each in answer["failed"]]) == (1, [2, 4])
     assert likes.import_lines([]) == {"imported": 0, "failed": []}
     stored["questions"].delete_one({"_id": "i"})
 
 
-def test_caller_is_nobody_else_when_connections_are_shared(likes: Client, stored: Database) -> None:
+def test_caller_is_nobody_else_when_connections_are_shared(likes: Caller, stored: Database) -> None:
     ada = likes.as_(SessionCookie(session_of("ada")))
     assert ada.me() == {"kind": "user", "id": "ada"}
     assert likes.me()["kind"] == "service"
@@ -169,12 +168,13 @@ def test_secrets_are_not_shown_when_a_credential_is_printed() -> None:
         assert "secret" not in repr(credential)
 
 
-def test_both_clients_have_the_same_methods() -> None:
-    def methods(client: type) -> set[str]:
-        return {name for name in dir(client) if not name.startswith("_")} - {"close", "aclose"}
+def methods_of(client: type) -> set[str]:
+    return {name for name in dir(client) if not name.startswith("_")} - {"close", "aclose", "send", "as_"}
 
-    assert methods(Client) == methods(AsyncClient)
-    assert set(re.findall(r"`(\w+)`", README.read_text())) >= methods(Client) - {"send", "as_"}
+
+def test_both_clients_have_the_same_methods() -> None:
+    assert methods_of(Client) == methods_of(AsyncClient)
+    assert set(re.findall(r"`(\w+)`", README.read_text())) >= methods_of(Client)
 
 
 def test_asynchronous_client_walks_lists_and_runs_calls_of_many_requests(
@@ -206,6 +206,33 @@ def test_readme_works_as_it_stands(
     # The toggle took the vote of the first block back.
     assert stored["questions"].find_one({"_id": "q_1"})["likedBy"] == []
     stored["questions"].delete_one({"_id": "q_1"})
+
+
+def test_readme_of_typescript_works_as_it_stands(
+    url: str, service: ServiceToken, stored: Database, tmp_path: Path
+) -> None:
+    stored["questions"].insert_one({"_id": "q_1"})
+    (block,) = re.findall(r"```ts\n(.*?)```", TYPESCRIPT_README.read_text(), re.DOTALL)
+    given = f"const URL = {json.dumps(url)}, TOKEN = {json.dumps(service.token)};\n"
+    source, index = tmp_path / "readme.mts", built() / "index.js"
+    source.write_text(given + block.replace('"likes-client"', json.dumps(str(index))))
+    options = ["--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom", "--skipLibCheck"]
+    tsc = TYPESCRIPT / "node_modules" / ".bin" / "tsc"
+    subprocess.run([tsc, source, *options, "--outDir", tmp_path], check=True, timeout=120)
+    said = subprocess.run(["node", tmp_path / "readme.mjs"], check=True, capture_output=True, text=True, timeout=60)
+    voter, error = said.stdout.splitlines()
+    assert voter.startswith("ada ")
+    assert error.startswith("404 not_found Not found ")
+    assert stored["questions"].find_one({"_id": "q_1"})["likedBy"] == ["ada"]
+    stored["questions"].delete_one({"_id": "q_1"})
+
+
+def test_typescript_client_has_every_method_of_the_python_client() -> None:
+    names = set(re.findall(r"`(\w+)`", TYPESCRIPT_README.read_text()))
+    methods = {re.sub("_(.)", lambda match: match[1].upper(), name) for name in methods_of(Client)}
+    assert names >= methods
+    declared = "".join((built() / f"{name}.d.ts").read_text() for name in ("likes", "admin"))
+    assert set(re.findall(r"^    (\w+)(?:<.*>)?\(", declared, re.MULTILINE)) >= methods
 
 
 def test_package_says_that_it_is_typed() -> None:
