@@ -6,7 +6,6 @@ class LikeButton extends Reaction {
   static observedAttributes = ["entry", "base", "label"];
   #button = this.makeButton("like", HEART, () => this.toggle());
   #mode = "missing"; // or "loading", or "" for a button to press
-  #asked; // the last request for the state, while its answer is of use
   state = null; // {count, liked}, as far as it is known
 
   constructor() {
@@ -19,33 +18,33 @@ class LikeButton extends Reaction {
     return this.server && /^[\w-]{1,255}$/.test(this.entry) ? `${this.server.url} entry ${this.entry}` : null;
   }
 
+  get target() {
+    return this.entry;
+  }
+
+  get targetType() {
+    return "entry";
+  }
+
   get subject() {
     return { entry: this.entry };
   }
 
   reset() {
     this.state = null;
-    this.#asked = null;
     this.#mode = this.key ? "loading" : "missing";
   }
 
-  async load() {
-    if (!this.key) return;
-    const asked = (this.#asked = {});
-    let state, error;
-    try {
-      state = await this.server.status(this.entry);
-    } catch (refused) {
-      error = refused;
-    }
-    if (this.#asked !== asked) return; // pressed meanwhile, or the entry is another one
-    if (state) this.state = state;
-    this.#mode = state || error ? "" : "missing";
-    this.show();
+  stateOf({ count, vote }) {
+    return { count, liked: vote === 1 };
+  }
+
+  /** An entry that may be there can be pressed, though its state could not be read. */
+  loaded(there) {
+    this.#mode = there ? "" : "missing";
   }
 
   hear(state) {
-    this.#asked = null;
     this.#mode = "";
     super.hear(state);
   }
@@ -57,7 +56,6 @@ class LikeButton extends Reaction {
   }
 
   toggle() {
-    this.#asked = null;
     const { server, entry, key } = this;
     const liked = !this.state?.liked;
     const hope = (state) => ({ liked, count: state.count + (liked - state.liked) });

@@ -34,6 +34,7 @@ class Reaction extends HTMLElement {
   #clearing;
   #key; // of what this shows
   #press = null; // the one whose answer is awaited
+  #asked = null; // the last request for the state, while its answer is of use
   state; // what the server, or else the page, said last
 
   constructor() {
@@ -109,7 +110,7 @@ class Reaction extends HTMLElement {
     this.#adopt();
     if (this.key !== this.#key) {
       this.#key = this.key;
-      this.#press = null;
+      this.#press = this.#asked = null;
       this.say("");
       this.reset();
       if (connected.has(this)) this.load();
@@ -151,7 +152,24 @@ class Reaction extends HTMLElement {
   }
 
   hear(state) {
+    this.#asked = null;
     this.state = state;
+    this.show();
+  }
+
+  /** Ask for the state. Whoever presses, or tells of another one meanwhile, knows better than the answer. */
+  async load() {
+    if (!this.key) return;
+    const asked = (this.#asked = {});
+    let answer, failed;
+    try {
+      answer = await this.server.status(this.targetType, this.target);
+    } catch {
+      failed = true;
+    }
+    if (this.#asked !== asked) return;
+    if (answer) this.state = this.stateOf(answer);
+    this.loaded?.(Boolean(answer || failed));
     this.show();
   }
 
@@ -159,6 +177,7 @@ class Reaction extends HTMLElement {
    * An answer that comes when the page shows another target here is not for this element any more. */
   async press(hope, send, told) {
     const press = (this.#press = { hope });
+    this.#asked = null;
     this.say("");
     this.show();
     let state, refusal;

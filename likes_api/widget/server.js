@@ -1,6 +1,8 @@
 const BATCH_MS = 10; // buttons that appear within this time share one status call
-const BATCH_IDS = 50; // the most ids that one status call takes
-const BATCH_CHARACTERS = 3000; // keeps the URL below the 4 kB that servers take
+const BATCH_TARGETS = 100; // the most that one call for counts takes
+const BATCH_CHARACTERS = 6000; // keeps its URL below the 8 kB that servers take
+const COUNTED = new Set(["entry", "question", "message"]);
+const TYPES = new Set([...COUNTED, "post", "comment"]);
 const TIMEOUT_MS = 10_000; // the server answers within 3.5 s, or not at all
 
 /** An HTTP status, 0 where there was no answer; the seconds after which to try again, if told. */
@@ -74,34 +76,60 @@ class Server {
     return this.#call(path, JSON.stringify({ value }), {}, "PUT");
   }
 
-  /** Return an entry's state, null where there is none; one call asks for all entries that are asked for now. */
-  status(entry) {
-    if (!this.#asked.has(entry)) this.#asked.set(entry, Promise.withResolvers());
+  /** Return a target's counts and the visitor's vote, null where there is no such target.
+   * One call asks for all targets, of whatever type, that are asked for now. */
+  status(type, id) {
+    if (!TYPES.has(type)) return Promise.resolve(null);
+    const name = nameOf({ type, id });
+    if (!this.#asked.has(name)) this.#asked.set(name, { type, id, ...Promise.withResolvers() });
     this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
-    return this.#asked.get(entry).promise;
+    return this.#asked.get(name).promise;
   }
 
   #flush() {
-    const asked = this.#asked;
+    const asked = [...this.#asked.values()];
     this.#asked = new Map();
     this.#timer = undefined;
     let batch = [];
-    for (const entry of asked.keys()) {
-      if (batch.length === BATCH_IDS || `${batch},${entry}`.length > BATCH_CHARACTERS) {
-        this.#ask(batch, asked);
+    for (const each of asked) {
+      if (batch.length === BATCH_TARGETS || queryOf([...batch, each]).length > BATCH_CHARACTERS) {
+        this.#ask(batch);
         batch = [];
       }
-      batch.push(entry);
+      batch.push(each);
     }
-    this.#ask(batch, asked);
+    this.#ask(batch);
   }
 
-  async #ask(entries, asked) {
+  async #ask(batch) {
     try {
-      const answer = await this.#call(`/!/simple-likes/status?ids=${entries}`);
-      for (const entry of entries) asked.get(entry).resolve(Object.hasOwn(answer, entry) ? answer[entry] : null);
+      const found = await this.#states(batch);
+      for (const each of batch) each.resolve(found.get(nameOf(each)) ?? null);
     } catch (error) {
-      for (const entry of entries) asked.get(entry).reject(error);
+      for (const each of batch) each.reject(error);
     }
   }
+
+  /** Ask as the visitor; where the session is over, for the counts alone, which are anybody's. */
+  async #states(batch) {
+    try {
+      const targets = batch.map(({ type, id }) => ({ type, id }));
+      const answer = await this.#call("/api/votes/status", JSON.stringify({ targets }));
+      return new Map(answer.targets.map((each) => [nameOf(each), each]));
+    } catch (error) {
+      const counted = batch.filter(({ type }) => COUNTED.has(type));
+      if (error.status !== 401 || !counted.length) throw error;
+      const answer = await this.#call(`/api/counts?${queryOf(counted)}`);
+      return new Map(Object.entries(answer.targets).map(([name, counts]) => [name, { ...counts, vote: 0 }]));
+    }
+  }
+}
+
+/** Name a target as the counts do. */
+function nameOf({ type, id }) {
+  return `${type}:${id}`;
+}
+
+function queryOf(targets) {
+  return new URLSearchParams(targets.map((each) => ["target", nameOf(each)])).toString();
 }

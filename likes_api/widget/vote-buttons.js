@@ -36,8 +36,9 @@ class VoteButtons extends Reaction {
     if (name === "vote") this.state = { ...this.state, vote: this.vote || null };
   }
 
-  /** There is no call that asks for counts: what the page knows stands in its attributes. */
-  load() {}
+  stateOf({ upvotes: up, downvotes: down, vote }) {
+    return { up, down, vote: Object.keys(VALUES).find((each) => VALUES[each] === vote) ?? null };
+  }
 
   draw({ up, down, vote }) {
     const missing = !this.key;
@@ -54,9 +55,7 @@ class VoteButtons extends Reaction {
     const moved = (count, each, before) => (count === null ? null : count + (vote === each) - (before === each));
     const hope = ({ up, down, vote: before }) => ({ up: moved(up, "up", before), down: moved(down, "down", before), vote });
     const send = async () => {
-      const answer = await server.setVote(targetType, target, VALUES[vote] ?? 0);
-      const own = Object.keys(VALUES).find((each) => VALUES[each] === answer.vote) ?? null;
-      return share(key, { up: answer.upvotes, down: answer.downvotes, vote: own });
+      return share(key, this.stateOf(await server.setVote(targetType, target, VALUES[vote] ?? 0)));
     };
     return this.press(hope, send, (state) => this.text("voted", state));
   }

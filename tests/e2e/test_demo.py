@@ -76,6 +76,7 @@ def test_button_of_an_old_page_still_works_when_another_tab_signed_in(visitor: V
 
 
 def test_curl_lines_do_what_the_buttons_do_when_pasted(visitor: Visitor, page: Page, tmp_path: Path) -> None:
+    visitor.expected = {401}  # of a session that is over
     page.goto("/")
     guests = curl_of(page, "#entry-guest-entry")
     assert answer(guests, tmp_path)["user_has_liked"] is True

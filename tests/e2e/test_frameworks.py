@@ -45,7 +45,7 @@ def test_buttons_live_on_a_frameworks_page_when_it_updates_and_sorts_them(
 ) -> None:
     entries = [site.entry(boost=1), site.entry(boost=2)]
     voters = ["x", "y", "z"]
-    voted, other = site.question(upvotes=3, likedBy=voters), site.question()
+    voted, other = site.question(upvotes=3, likedBy=voters), site.question(downvotes=12_345, dislikedBy=["alice"])
     visitor.sign_in()
     properties: dict[str, object] = {
         "entries": entries,

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.visitor import Site, Visitor, hold, message, wait_for
+from tests.e2e.visitor import Site, Visitor, hold, like_button, message, wait_for
 
 
 def html(target: str, **attributes: object) -> str:
@@ -45,22 +45,57 @@ def test_counts_are_the_servers_when_the_page_brought_old_ones(visitor: Visitor,
     site.database["questions"].update_one({"_id": question}, {"$set": {"downvotes": 1, "dislikedBy": ["alice"]}})
     visitor.sign_in()
     page = visitor.open(html(question, upvotes=3, downvotes=4, vote="down"))
-    expect_state(page, "3", "4", "down")
+    expect_state(page, "0", "1", "down")
     buttons(page)[0].click()
     expect_state(page, "1", "0", "up")
 
 
-def test_counts_are_shown_after_the_first_vote_when_the_page_knows_none(visitor: Visitor, site: Site) -> None:
+def test_attributes_are_shown_until_the_server_says_what_is_true(visitor: Visitor, site: Site) -> None:
+    question = site.question(upvotes=1, likedBy=["alice"])
     visitor.sign_in()
-    page = visitor.open(html(site.question()))
-    expect_state(page, "\u2013", "\u2013", None)
-    buttons(page)[1].click()
-    expect_state(page, "0", "1", "down")
+    held = hold(visitor.page, "**/votes/status")
+    page = visitor.open(html(question, upvotes=7) + html("q_none", downvotes=8))
+    expect(buttons(page)[0].first).to_have_text("Vote up 7")
+    expect(buttons(page)[1].first).to_have_text("Vote down \u2013")
+    wait_for(page, held)
+    held[0].continue_()
+    expect(buttons(page)[0].first).to_have_text("Vote up 1")
+    expect(buttons(page)[0].first).to_have_attribute("aria-pressed", "true")
+    expect(buttons(page)[1].first).to_have_text("Vote down 0")
+    expect(buttons(page)[1].last).to_have_text("Vote down 8")
+
+
+def test_counts_are_shown_and_no_vote_when_the_session_is_over(visitor: Visitor, site: Site) -> None:
+    question, entry = site.question(upvotes=3), site.entry(boost=4)
+    visitor.expected = {401}
+    visitor.context.add_cookies([{"name": "next-auth.session-token", "value": "over", "url": site.url}])
+    page = visitor.open(html(question, upvotes=1, vote="up") + f'<like-button entry="{entry}"></like-button>')
+    expect_state(page, "3", "0", None)
+    expect(like_button(page, entry)).to_have_text("Like 4")
+
+
+def test_page_of_sixty_buttons_of_both_kinds_asks_once_and_once_more_for_those_that_come_later(
+    visitor: Visitor, site: Site
+) -> None:
+    visitor.sign_in()
+    questions, entries = [site.question(upvotes=number) for number in range(30)], [site.entry() for _ in range(30)]
+    likes = "".join(f'<like-button entry="{entry}"></like-button>' for entry in entries)
+    page = visitor.open("".join(map(html, questions)) + likes)
+    expect(buttons(page)[0]).to_have_text([f"Vote up {number}" for number in range(30)])
+    expect(page.locator("like-button button")).to_have_text(["Like 0"] * 30)
+    assert visitor.called("/api/") == [("POST", "/api/votes/status")]
+    assert visitor.called("/simple-likes/") == []
+    later = html(site.question(upvotes=40)) + f'<like-button entry="{site.entry(boost=50)}"></like-button>'
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", later)
+    expect(buttons(page)[0].last).to_have_text("Vote up 40")
+    expect(page.locator("like-button button").last).to_have_text("Like 50")
+    assert len(visitor.called("/api/")) == 2
 
 
 def test_votes_go_back_when_nobody_is_signed_in(visitor: Visitor, site: Site) -> None:
     visitor.expected = {401}
-    page = visitor.open(html(site.question(), upvotes=3, downvotes=4, vote=""))
+    page = visitor.open(html(site.question(upvotes=3, downvotes=4), vote=""))
+    expect_state(page, "3", "4", None)
     buttons(page)[0].click()
     expect(message(page, "vote-buttons")).to_be_visible()
     expect(message(page, "vote-buttons")).to_have_text("Please sign in first.")
@@ -79,7 +114,8 @@ def test_votes_go_back_when_the_target_is_gone(visitor: Visitor) -> None:
 def test_votes_go_back_when_the_network_fails(visitor: Visitor, site: Site) -> None:
     visitor.sign_in()
     visitor.expected = {0}
-    page = visitor.open(html(site.question(), upvotes=3, downvotes=4))
+    page = visitor.open(html(site.question(upvotes=3, downvotes=4)))
+    expect_state(page, "3", "4", None)
     page.route("**/api/targets/**", lambda route: route.abort("connectionreset"))
     buttons(page)[0].click()
     expect(message(page, "vote-buttons")).to_have_text("No answer from the server. Please try again.")
@@ -92,8 +128,9 @@ def test_vote_is_what_the_visitor_saw_when_the_answer_got_lost_and_it_is_cast_ag
     question = site.question()
     visitor.sign_in("bob")
     visitor.expected = {0}
-    page = visitor.open(html(question, upvotes=0, downvotes=0))
-    held = hold(page, "**/api/targets/**")
+    page = visitor.open(html(question))
+    expect_state(page, "0", "0", None)
+    held, asked = hold(page, "**/api/targets/**"), hold(page, "**/votes/status")
     for lost in (True, False):
         buttons(page)[0].click()
         wait_for(page, held)
@@ -107,6 +144,23 @@ def test_vote_is_what_the_visitor_saw_when_the_answer_got_lost_and_it_is_cast_ag
             request.continue_()
     expect_state(page, "1", "0", "up")
     assert site.database["questions"].find_one({"_id": question})["likedBy"] == ["bob"]
+    # What was asked for before is too old.
+    asked[0].fulfill(json={"targets": []})
+    expect_state(page, "1", "0", "up")
+
+
+def test_vote_is_the_servers_when_its_answer_got_lost(visitor: Visitor, site: Site) -> None:
+    visitor.sign_in("bob")
+    visitor.expected = {0}
+    page = visitor.open(html(site.question()))
+    expect_state(page, "0", "0", None)
+    held = hold(page, "**/api/targets/**")
+    buttons(page)[0].click()
+    wait_for(page, held)
+    held[0].fetch()
+    held[0].abort("connectionreset")
+    expect_state(page, "1", "0", "up")
+    expect(message(page, "vote-buttons")).to_have_text("No answer from the server. Please try again.")
 
 
 def test_keyboard_reaches_both_buttons_when_voting(visitor: Visitor, site: Site) -> None:
