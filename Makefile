@@ -74,6 +74,9 @@ $(DEVELOPMENT): requirements-dev.txt clients/python/pyproject.toml $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e clients/python
 	touch $@
 
+$(TYPESCRIPT)/dist/index.js: $(wildcard $(TYPESCRIPT)/src/*.ts) $(TYPESCRIPT)/tsconfig.json | $(TYPESCRIPT)/node_modules/.package-lock.json
+	npm run --silent --prefix $(TYPESCRIPT) build
+
 # React, Vue and Svelte, on whose pages tests/e2e tries the buttons; Next.js and next-auth, which tests/e2e/hosts run;
 # the compiler of the TypeScript client.
 $(NPM_INSTALLED): %/node_modules/.package-lock.json: %/package-lock.json
