@@ -4,7 +4,7 @@ import logging.config
 
 from config.logging import configuration
 from config.settings import Settings
-from likes_api.app import DATABASE, JWTS, MAINTENANCE, create_app
+from likes_api.app import DATABASE, JWTS, MAINTENANCE, VOTER_JOBS, create_app
 from likes_api.mongodb.instrumented import circuit_of
 from likes_api.server.deployment import prepare
 
@@ -18,3 +18,4 @@ prepare(settings, circuit_of(app.extensions[DATABASE]))
 app.extensions[JWTS].start(FIRST_KEYS_SECONDS)
 # Now rather than with the first vote: a process that was killed may have left something to do.
 app.extensions[MAINTENANCE].start()
+app.extensions[VOTER_JOBS].start()

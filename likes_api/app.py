@@ -57,6 +57,7 @@ from likes_api.repository.like_guids import LikeGuids
 from likes_api.repository.names import NameRepository
 from likes_api.repository.people import PeopleRepository
 from likes_api.repository.posts import PostRepository
+from likes_api.repository.voters.leaving import Leaving
 from likes_api.repository.votes.lists.votes_of_voter import VotesOfVoter
 from likes_api.repository.votes.maintenance import Maintenance
 from likes_api.repository.votes.repository import VoteRepository
@@ -77,6 +78,7 @@ DIALECTS = (
     admin_errors.DIALECT,
 )
 MAINTENANCE = "likes-maintenance"
+VOTER_JOBS = "likes-voter-jobs"
 DATABASE = "likes-database"
 JWTS = "likes-jwts"
 
@@ -140,7 +142,10 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         VotersFor(settings.voters),
     )
     app.register_blueprint(_host(settings, votes, targets, lists, rate_limits, authenticator))
-    app.register_blueprint(_admin(settings, database, votes, authenticator, guests))
+    audit = AuditLog(database, settings.audit_days, guests.digest)
+    leaving = Leaving(database, audit, settings.qa_id_field)
+    app.extensions[VOTER_JOBS] = leaving.work
+    app.register_blueprint(_admin(settings, database, votes, authenticator, audit, leaving))
     app.register_blueprint(widget_routes.create_blueprint())
     app.register_blueprint(openapi_routes.create_blueprint(DIALECTS))
     if settings.demo:
@@ -235,9 +240,13 @@ def _host(
 
 
 def _admin(
-    settings: Settings, database: Database, votes: VoteRepository, authenticator: Authenticator, guests: GuestIds
+    settings: Settings,
+    database: Database,
+    votes: VoteRepository,
+    authenticator: Authenticator,
+    audit: AuditLog,
+    leaving: Leaving,
 ) -> Blueprint:
-    audit = AuditLog(database, settings.audit_days, guests.digest)
     return admin_routes.create_blueprint(
         authenticator,
         votes,
@@ -247,6 +256,7 @@ def _admin(
             SessionRepository(database), TokenRepository(database), audit, settings.nextauth_cookie or WRITTEN_NAME
         ),
         audit,
+        leaving,
     )
 
 

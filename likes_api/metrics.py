@@ -77,7 +77,7 @@ _voters = Gauge(
 _limiter_failures = Counter("likes_limiter_failures", "Requests let through because the rate limits' store failed.")
 _maintenance_failures = Counter(
     "likes_maintenance_failures",
-    "Rounds of a maintenance thread that failed, by its duty: publish, migrate.",
+    "Rounds of a maintenance thread that failed, by its duty: publish, migrate, voters.",
     ["duty"],
 )
 _maintenance_rounds = Gauge(

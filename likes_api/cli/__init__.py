@@ -2,7 +2,7 @@
 
 import click
 
-from likes_api.cli import audit, check, content, indexes, run, service_token, session, target, token
+from likes_api.cli import audit, check, content, indexes, run, service_token, session, target, token, voter
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +21,7 @@ for command in (
     token.token,
     service_token.service_token,
     target.target,
+    voter.voter,
     audit.audit,
 ):
     main.add_command(command)

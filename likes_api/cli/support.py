@@ -19,6 +19,7 @@ from likes_api.repository.content import ContentRepository
 from likes_api.repository.credentials.service_tokens import UnknownServiceToken
 from likes_api.repository.credentials.sessions import UnknownUser
 from likes_api.repository.credentials.tokens import UnknownPerson
+from likes_api.repository.voters.leaving import OtherJob
 from likes_api.server.deployment import embedded_secret
 
 P = ParamSpec("P")
@@ -33,7 +34,7 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except SettingsError as error:
             raise click.ClickException(f"bad settings\n{error}") from None
-        except (EmbeddedMongoError, UnknownPerson, UnknownServiceToken, UnknownUser, Unwritable) as error:
+        except (EmbeddedMongoError, OtherJob, UnknownPerson, UnknownServiceToken, UnknownUser, Unwritable) as error:
             raise click.ClickException(str(error)) from None
         except Refused as error:
             raise click.ClickException(error.message) from None

@@ -25,6 +25,8 @@ QUESTIONS, MESSAGES, SESSIONS, USERS = HOST = ("questions", "messages", "session
 ENTRIES, POSTS, COMMENTS, PEOPLE = "entries", "posts", "comments", "people"
 TOKENS, SERVICE_TOKENS, SETTINGS = "tokens", "service_tokens", "settings"
 IDEMPOTENCY, RATE_LIMITS, AUDIT = "idempotency", "rate_limits", "audit"
+# Voters who leave or become another, as long as that takes.
+VOTER_JOBS = "voter_jobs"
 # Of targets that outgrew their document: a document for each vote, and the register that leads from a set of votes to
 # the target's document. The register holds names without a prefix.
 VOTES, MOVED = "votes", "moved"
@@ -43,7 +45,8 @@ _INDEXES: Mapping[str, Sequence[IndexModel]] = MappingProxyType(
     {
         # Each record names the moment at which it goes.
         IDEMPOTENCY: (IndexModel("expires", expireAfterSeconds=0),),
-        TOKENS: (IndexModel("expiresAt", expireAfterSeconds=0),),
+        # A person is deleted with the tokens.
+        TOKENS: (IndexModel("expiresAt", expireAfterSeconds=0), IndexModel("person")),
         AUDIT: (IndexModel("expires", expireAfterSeconds=0),),
         RATE_LIMITS: (IndexModel("expires", expireAfterSeconds=0),),
         **dict.fromkeys((ENTRIES, POSTS), _by_voter("_id")),

@@ -68,6 +68,17 @@ IMPORT_POLL_SECONDS = 0.1
 # A batch of an import over HTTP, which streams for as long as it needs.
 IMPORT_BATCH_SECONDS = 150.0
 
+# -- Voters who leave. A request works for so long and answers then; its steps take tens of milliseconds each. What a
+# killed process had claimed is taken up by another one's maintenance, which looks so often.
+VOTER_REQUEST_SECONDS = 1.0
+VOTER_POLL_SECONDS = 0.05
+VOTER_JOB_CLAIM_SECONDS = 3.0
+VOTER_JOBS_SECONDS = 5.0
+# A round of it ends after so long, so that its thread can be stopped.
+VOTER_ROUND_SECONDS = 1.0
+# A batch of an export, which streams for as long as it needs; the first may take a scan of a host's collection.
+EXPORT_BATCH_SECONDS = 150.0
+
 # -- Maintenance as a whole. After a failure: one may pass at once, but a database that is unavailable is not asked all
 # the time.
 MAINTENANCE_PAUSE_SECONDS = 0.1

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pymongo import MongoClient
+from pymongo.read_concern import ReadConcern
 
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import deadline, seconds_left
@@ -18,7 +19,9 @@ ENDING_SHARE = 0.2
 R = TypeVar("R")
 
 
-def in_transaction(client: MongoClient[Document], act: Callable[[Session], R]) -> R:
+def in_transaction(
+    client: MongoClient[Document], act: Callable[[Session], R], read_concern: ReadConcern | None = None
+) -> R:
     """Do ``act`` and commit what it writes; where it raises, nothing is written.
 
     :param act: writes as part of the session that it is given; it is called again where the transaction collided with
@@ -34,4 +37,4 @@ def in_transaction(client: MongoClient[Document], act: Callable[[Session], R]) -
             return act(session)
 
     with client.start_session() as session:
-        return session.with_transaction(act_in_time)
+        return session.with_transaction(act_in_time, read_concern)

@@ -165,7 +165,7 @@ _HEADERS = {
     "WWW-Authenticate": "What is wrong with the token (RFC 6750, section 3).",
 }
 # Those of http.HTTPStatus differ from one version of Python to another.
-_PHRASES = {200: "OK", 201: "Created", 204: "Done", 304: "Not modified", 503: "Not ready"}
+_PHRASES = {200: "OK", 201: "Created", 202: "Not done yet", 204: "Done", 304: "Not modified", 503: "Not ready"}
 _NAMES = {
     ("error",): "Error",
     ("code", "message"): "CodedError",

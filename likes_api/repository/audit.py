@@ -24,19 +24,23 @@ COMMAND = "command"
 # The counter is a document of the same collection: below every line, and without an end.
 _COUNTER = 0
 # What a voter may be called; others name targets and tokens, which are nobody's data.
-_VOTERS = frozenset({"person", "user"})
+_VOTERS = frozenset({"person", "user", "voter"})
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What somebody does: the service token's id or :data:`COMMAND`, the action, and the kind and id it is done to."""
+    """What somebody does: the service token's id or :data:`COMMAND`, the action, and the kind and id it is done to.
+
+    :param into: the id of the voter who gets the votes of another.
+    """
 
     by: str
     action: str
     kind: str
     id: str | None = None
+    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,9 @@ class AuditLog:
     def _on(self, change: Change) -> str:
         if change.id is None:
             return change.kind
-        id_ = self._digest(f"audit|{change.id}") if change.kind in _VOTERS else change.id
-        return f"{change.kind}:{id_}"
+        ids = [id_ for id_ in (change.id, change.into) if id_ is not None]
+        hashed = [self._digest(f"audit|{id_}") for id_ in ids] if change.kind in _VOTERS else ids
+        return ":".join([change.kind, *hashed])
 
     def _free(self, error: PyMongoError) -> None:
         """End the transactions of processes that were killed, which would hold the counter for a minute."""

@@ -42,6 +42,7 @@ _HOST: Mapping[str, dict[str, Any]] = {
 # What an administrator sends.
 _BODIES: Mapping[str, object] = {
     "PUT /admin/people/<guid>": {"diaspora_id": "bob@example.com", "name": "Bob"},
+    "POST /admin/voters/<id_>/merge": {"into": "ada"},
     "POST /admin/sessions": {"user": "alice"},
     "POST /admin/tokens": {"person": diaspora.BOB, "scopes": ["public:read"]},
 }

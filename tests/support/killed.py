@@ -1,7 +1,7 @@
 """Work in a process of its own, which kills itself during or after its n-th command.
 
-``killed.py URI DATABASE N during|after move|compact`` prints the names of the commands that it sent, so that a test
-knows how many there are.
+``killed.py URI DATABASE N during|after WORK`` prints the names of the commands that it sent, so that a test knows how
+many there are. WORK is ``move``, ``compact``, ``erase`` or ``merge``.
 """
 
 import os
@@ -11,13 +11,20 @@ from threading import Timer
 
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import connect
+from likes_api.mongodb.documents import Database
+from likes_api.repository import StoreError
+from likes_api.repository.audit import AuditLog
+from likes_api.repository.voters import in_arrays, in_documents
+from likes_api.repository.voters.leaving import Leaving
 from likes_api.repository.votes.maintenance.compaction import Compaction
 from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind
 
 DURING_SECONDS = 0.001
+LEAVER, HEIR = "leaver-x", "heir"
 QUESTION = Target(TargetKind.QUESTION, "popular")
 
 
@@ -39,13 +46,13 @@ class Assassin(CommandListener):
             self.timer = Timer(DURING_SECONDS, strike)
             self.timer.start()
 
-    def succeeded(self, event: CommandSucceededEvent) -> None:
+    def succeeded(self, event: CommandSucceededEvent | CommandFailedEvent) -> None:
         if self.number == 1 and self.when == "after":
             strike()
         self.number -= 1
 
     def failed(self, event: CommandFailedEvent) -> None:
-        self.number -= 1
+        self.succeeded(event)
 
 
 def strike() -> None:
@@ -58,6 +65,8 @@ def main(uri: str, name: str, number: int, when: str, work: str) -> None:
         database = client[name]
         if work == "move":
             Migration(database, TargetFinder()).move(QUESTION)
+        elif work in {"erase", "merge"}:
+            leave(database, HEIR if work == "merge" else None)
         else:
             compaction = Compaction(database)
             for id_ in compaction.uncompacted():
@@ -66,6 +75,25 @@ def main(uri: str, name: str, number: int, when: str, work: str) -> None:
                 compaction.publish(id_, moved)
                 compaction.compact(id_, moved)
         assassin.wait()
+
+
+def leave(database: Database, into: str | None) -> None:
+    """Let the voter leave, or become another, in many small steps; go on where a killed one has left a transaction."""
+    in_arrays.BATCH = in_documents.BATCH = 3
+    # Nobody else is at it, so what a killed process holds need not be waited for as long.
+    timeouts.VOTER_JOB_CLAIM_SECONDS = timeouts.ABANDONED_IDLE_SECONDS = 0.2
+    timeouts.REQUEST_DATABASE_SECONDS = 0.5
+    leaving = Leaving(database, AuditLog(database, 1, str.upper))
+    lacking = leaving.lacking()
+    while True:
+        try:
+            if into is None:
+                leaving.erase(LEAVER, "t", lacking, 60.0)
+            else:
+                leaving.merge(LEAVER, into, "t", lacking, 60.0)
+        except StoreError:
+            continue
+        return
 
 
 if __name__ == "__main__":

@@ -32,5 +32,5 @@ def not_found() -> Refused:
 
 
 def unwritable(reason: str) -> Refused:
-    """The document that is there cannot take the change."""
+    """What is there cannot take the change."""
     return Refused(409, reason)

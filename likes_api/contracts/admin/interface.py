@@ -1,6 +1,6 @@
 """The description of the administration for the published interface."""
 
-from likes_api.contracts.admin import errors, imports, schemas
+from likes_api.contracts.admin import errors, imports, schemas, voters
 from likes_api.http.interface import (
     CACHE_CONTROL,
     COUNT,
@@ -52,6 +52,7 @@ _JSON = [*_CALLER, errors.other_media_type("application/json"), errors.bad("Inva
 _BAD_FIELD = errors.bad("boost: ['Not a valid integer.']")
 _BAD_ID = errors.bad("id: ['Length must be between 1 and 255.']")
 _UNWRITABLE = errors.unwritable("The document cannot take the change")
+_SLOW = {voters.SLOW: "Indexes that large collections of the host lack, which are read whole therefore."}
 _TARGETS = [FIELD_SCHEMAS[kind.value] for kind in TargetKind]
 
 
@@ -96,6 +97,38 @@ GET_USER = Operation(
     summary="Read a user", answers={200: _shown(_USER, _USER_EXAMPLE)}, refusals=[*_CALLER, _NOT_FOUND]
 )
 DELETE_USER = Operation(summary="Delete a user and the sessions", answers={204: Answer()}, refusals=_CALLER)
+_IN_TIME = {
+    202: Answer(object_of("Progress", done=COUNT), {"done": 4200}, CACHE_CONTROL, _SLOW),
+    204: Answer(headers=CACHE_CONTROL, optional_headers=_SLOW),
+}
+_OTHER_JOB = errors.unwritable("Another erasure or merge of this voter is under way")
+DELETE_PERSON = Operation(
+    summary="Delete a person, the tokens and the likes; again, until 204",
+    answers=_IN_TIME,
+    refusals=[*_CALLER, _OTHER_JOB],
+)
+EXPORT_VOTER = Operation(
+    summary="List all votes of a voter",
+    answers={
+        200: Answer(
+            {"type": "string"},
+            '{"type":"entry","id":"my-entry-id","vote":1}\n',
+            CACHE_CONTROL,
+            _SLOW,
+            media_type=voters.MEDIA_TYPE,
+        )
+    },
+    refusals=_CALLER,
+)
+DELETE_VOTER = Operation(
+    summary="Take back all votes of a voter; again, until 204", answers=_IN_TIME, refusals=[*_CALLER, _OTHER_JOB]
+)
+MERGE_VOTER = Operation(
+    summary="Make all votes of a voter another one's; again, until 204",
+    body=Body({"into": "carol"}, [schemas.MERGE]),
+    answers=_IN_TIME,
+    refusals=[*_JSON, errors.bad("into: ['Missing data for required field.']"), _OTHER_JOB],
+)
 _EXPIRES = "2026-12-28T12:00:00.000Z"
 POST_SESSION = Operation(
     summary="Sign a user in",
@@ -117,7 +150,7 @@ POST_TOKEN = Operation(
     refusals=[*_JSON, errors.bad("person: ['Missing data for required field.']")],
 )
 POST_IMPORT = Operation(
-    summary="Import lines, and answer while they come",
+    summary="Import lines while they come",
     body=Body('{"kind":"entry","id":"my-entry-id"}\n', json={"type": "string"}, media_type=imports.MEDIA_TYPE),
     answers={
         200: Answer({"type": "string"}, '{"imported":1,"failed":0}\n', media_type=imports.MEDIA_TYPE),

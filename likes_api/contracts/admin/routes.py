@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from likes_api.contracts.admin import errors, imports, interface, schemas
+from likes_api.contracts.admin import errors, imports, interface, schemas, voters
 from likes_api.contracts.admin.credentials import Credentials
 from likes_api.contracts.admin.policy import ACCEPTED, may_administrate
 from likes_api.http import json_body
@@ -20,6 +20,7 @@ from likes_api.repository.audit import AuditLog, Change
 from likes_api.repository.content import ContentRepository, Record
 from likes_api.repository.credentials.sessions import UnknownUser
 from likes_api.repository.credentials.tokens import UnknownPerson
+from likes_api.repository.voters.leaving import Leaving, OtherJob
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, TargetKind
 
@@ -34,11 +35,13 @@ def create_blueprint(
     content: ContentRepository,
     credentials: Credentials,
     audit: AuditLog,
+    leaving: Leaving,
 ) -> Blueprint:
     """Make the blueprint."""
-    routes = _Routes(authenticator, votes, administration, content, credentials, audit)
+    routes = _Routes(authenticator, votes, administration, content, credentials, audit, leaving)
     blueprint = Blueprint("admin", __name__, url_prefix=errors.PREFIX)
     target, person, user = "/targets/<type_>/<id_>", "/people/<guid>", "/users/<id_>"
+    voter = "/voters/<id_>"
     for method, rule, view in (
         ("PUT", target, routes.put_target),
         ("PATCH", target, routes.patch_target),
@@ -46,9 +49,13 @@ def create_blueprint(
         ("DELETE", target, routes.delete_target),
         ("PUT", person, routes.put_person),
         ("GET", person, routes.get_person),
+        ("DELETE", person, routes.delete_person),
         ("PUT", user, routes.put_user),
         ("GET", user, routes.get_user),
         ("DELETE", user, routes.delete_user),
+        ("GET", f"{voter}/export", routes.export_voter),
+        ("DELETE", voter, routes.delete_voter),
+        ("POST", f"{voter}/merge", routes.merge_voter),
         ("POST", "/sessions", routes.post_session),
         ("POST", "/tokens", routes.post_token),
         ("POST", "/import", routes.post_import),
@@ -57,6 +64,7 @@ def create_blueprint(
         blueprint.add_url_rule(rule, view_func=view, methods=[method])
     blueprint.url_value_preprocessor(_as_sent)
     blueprint.register_error_handler(Unwritable, _refusing(errors.unwritable))
+    blueprint.register_error_handler(OtherJob, _refusing(errors.unwritable))
     blueprint.register_error_handler(UnknownUser, _refusing(lambda reason: errors.bad(f"user: {reason}")))
     blueprint.register_error_handler(UnknownPerson, _refusing(lambda reason: errors.bad(f"person: {reason}")))
     return blueprint
@@ -73,6 +81,7 @@ class _Routes:
         content: ContentRepository,
         credentials: Credentials,
         audit: AuditLog,
+        leaving: Leaving,
     ) -> None:
         self._authenticator = authenticator
         self._votes = votes
@@ -80,6 +89,7 @@ class _Routes:
         self._content = content
         self._credentials = credentials
         self._audit = audit
+        self._leaving = leaving
 
     @accepts(*ACCEPTED)
     @describes(interface.PUT_TARGET)
@@ -129,6 +139,14 @@ class _Routes:
         return self._show("person", guid)
 
     @accepts(*ACCEPTED)
+    @describes(interface.DELETE_PERSON)
+    def delete_person(self, guid: str) -> Response:
+        """Delete a person, the tokens and the likes."""
+        by = self._require_admin()
+        json_body.discard(request)
+        return voters.in_time(self._leaving, lambda *time: self._leaving.delete_person(guid, by, *time))
+
+    @accepts(*ACCEPTED)
     @describes(interface.PUT_USER)
     def put_user(self, id_: str) -> Response:
         """Make a user or replace name, e-mail and image."""
@@ -152,6 +170,29 @@ class _Routes:
         return Response(status=204)
 
     @accepts(*ACCEPTED)
+    @describes(interface.EXPORT_VOTER)
+    def export_voter(self, id_: str) -> Response:
+        """List all votes of a voter, as they are found."""
+        self._require_admin()
+        return voters.export(self._leaving, id_)
+
+    @accepts(*ACCEPTED)
+    @describes(interface.DELETE_VOTER)
+    def delete_voter(self, id_: str) -> Response:
+        """Take back all votes of a voter."""
+        by = self._require_admin()
+        json_body.discard(request)
+        return voters.in_time(self._leaving, lambda *time: self._leaving.erase(id_, by, *time))
+
+    @accepts(*ACCEPTED)
+    @describes(interface.MERGE_VOTER)
+    def merge_voter(self, id_: str) -> Response:
+        """Make all votes of a voter another one's."""
+        by, body = self._require_admin(), _json()
+        into = schemas.load_merge(id_, body)
+        return voters.in_time(self._leaving, lambda *time: self._leaving.merge(id_, into, by, *time))
+
+    @accepts(*ACCEPTED)
     @describes(interface.POST_SESSION)
     def post_session(self) -> Response:
         """Sign a user in."""
@@ -168,17 +209,14 @@ class _Routes:
     @accepts(*ACCEPTED)
     @describes(interface.POST_IMPORT)
     def post_import(self) -> Response:
-        """Import lines, and answer while they come."""
+        """Import lines while they come."""
         by = self._require_admin()
         if request.mimetype != imports.MEDIA_TYPE:
             raise errors.other_media_type(imports.MEDIA_TYPE)
         request.max_content_length = imports.MAX_BYTES
         stream = request.stream
         self._audit.note(Change(by, "import", "content"))
-        response = Response(imports.import_body(stream, self._content), mimetype=imports.MEDIA_TYPE)
-        # For nginx: the answer is to be passed on while it comes.
-        response.headers["X-Accel-Buffering"] = "no"
-        return response
+        return Response(imports.import_body(stream, self._content), mimetype=imports.MEDIA_TYPE)
 
     @accepts(*ACCEPTED)
     @describes(interface.GET_AUDIT)

@@ -12,7 +12,7 @@ from likes_api.identity.bearer import Scope
 from likes_api.records import FIELDS, ID_NAMES, faults_of, load_record, printable
 from likes_api.repository.audit import AuditLine
 from likes_api.repository.content import Record
-from likes_api.votes import Tally, TargetKind
+from likes_api.votes import Tally, Target, TargetKind, Vote
 
 SESSION_SECONDS = 30 * 86_400
 TOKEN_SECONDS = 86_400
@@ -45,7 +45,14 @@ class _TokenSchema(Schema):
     expires_in = fields.Integer(strict=True, load_default=TOKEN_SECONDS, validate=validate.Range(1, MAX_SECONDS))
 
 
-SESSION, TOKEN = _SessionSchema(), _TokenSchema()
+class _MergeSchema(Schema):
+    class Meta:
+        unknown = RAISE
+
+    into = fields.String(required=True, validate=_ID)
+
+
+SESSION, TOKEN, MERGE = _SessionSchema(), _TokenSchema(), _MergeSchema()
 
 
 def load_kind(type_: str) -> TargetKind:
@@ -88,6 +95,17 @@ def load_token(body: Mapping[str, Any]) -> tuple[str, list[str], timedelta]:
     return given["person"], given["scopes"], timedelta(seconds=given["expires_in"])
 
 
+def load_merge(voter: str, body: Mapping[str, Any]) -> str:
+    """Read who gets the votes of a voter.
+
+    :raises Refused: 400, a field is unknown, missing or bad, or it is the voter.
+    """
+    into: str = _load(MERGE, body)["into"]
+    if into == voter:
+        raise errors.bad("into: a voter cannot be merged into itself")
+    return into
+
+
 def load_page(query: Mapping[str, str]) -> tuple[int, int]:
     """Read behind which line of audit to begin, and how many to list.
 
@@ -112,6 +130,11 @@ def dump_content(kind: str, id_: str, document: Mapping[str, Any], tally: Tally 
 def dump_audit(line: AuditLine) -> dict[str, Any]:
     """Write a line of audit."""
     return {"id": line.id, "at": dump_time(line.at), "by": line.by, "action": line.action, "on": line.on}
+
+
+def dump_vote(target: Target, vote: Vote) -> dict[str, Any]:
+    """Write one of a voter's votes."""
+    return {"type": target.kind.value, "id": target.id, "vote": 1 if vote is Vote.UP else -1}
 
 
 def dump_time(moment: datetime) -> str:

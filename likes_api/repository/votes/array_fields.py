@@ -48,6 +48,8 @@ class Half:
 
 
 HALVES: Mapping[Vote, Half] = {Vote.UP: Half("likedBy", "upvotes"), Vote.DOWN: Half("dislikedBy", "downvotes")}
+# More than any document holds.
+MAX_VOTERS = 2**31 - 1
 # This equality is part of the document that an upsert would insert; an update can tell it from any other by that.
 _IN_ARRAYS: Expression = {OVERFLOW: None}
 
@@ -135,13 +137,32 @@ def cast(voter: str, change: Change) -> tuple[Expression, list[Expression]]:
     While they are being copied, the voter is noted. Both are done by the update itself, so no vote can slip in between
     a look at the form and the vote.
     """
+    return _changed_by(voter, change), _unless_frozen(_moved(voter, change), voter)
+
+
+def hand_over(voter: str, into: str) -> tuple[Expression, list[Expression]]:
+    """Return the filter of documents that hold a voter's vote, and the update that makes it another voter's.
+
+    It keeps its place in the array. Where the other one votes as well, the vote is taken back. Of documents whose votes
+    move, :func:`cast` says what holds here too.
+    """
+    return holding(voter), _unless_frozen(_handed_over(voter, into), voter, into)
+
+
+def holding(voter: str) -> Expression:
+    """Return the filter of documents whose arrays hold a voter."""
+    return {"$or": [{half.array: _held(voter)} for half in HALVES.values()]}
+
+
+def _unless_frozen(fields: Expression, *voters: str) -> list[Expression]:
+    """Return the update that sets fields where the arrays count, and notes whose votes it changes while they move."""
     form, field = f"${OVERFLOW}.form", f"${OVERFLOW}"
     frozen = {"$and": [{"$in": [form, [Form.LOCKED.value, Form.MOVED.value]]}, _is_set()]}
     copying = {"$and": [{"$eq": [form, Form.COPYING.value]}, _is_set(), {"$isArray": f"{field}.touched"}]}
-    noted = {"touched": {"$concatArrays": [f"{field}.touched", {"$literal": [voter]}]}}
-    stage = {name: {"$cond": [frozen, f"${name}", value]} for name, value in _moved(voter, change).items()}
+    noted = {"touched": {"$concatArrays": [f"{field}.touched", {"$literal": list(voters)}]}}
+    stage = {name: {"$cond": [frozen, f"${name}", value]} for name, value in fields.items()}
     stage[OVERFLOW] = {"$cond": [copying, {"$mergeObjects": [field, noted]}, field]}
-    return _changed_by(voter, change), [{"$set": stage}]
+    return [{"$set": stage}]
 
 
 def _changed_by(voter: str, change: Change) -> Expression:
@@ -162,13 +183,38 @@ def _moved(voter: str, change: Change) -> Expression:
     fields: Expression = {}
     for vote, half in HALVES.items():
         voters = vote_fields.array(half.array)
-        differs: list[Expression] = [{"$ne": ["$$this", {"$literal": each}]} for each in spellings(voter)]
-        others = {"$filter": {"input": voters, "cond": {"$and": differs}}}
+        others = _without(half, voter)
         with_voter = {"$cond": [_holds(half, voter), voters, {"$concatArrays": [voters, {"$literal": [voter]}]}]}
-        array = _by_held(voter, {held: with_voter if after[held] is vote else others for held in after})
-        fields[half.array] = array
-        fields[half.counter] = {"$add": [count(half), {"$subtract": [{"$size": array}, {"$size": voters}]}]}
+        fields |= _set(half, _by_held(voter, {held: with_voter if after[held] is vote else others for held in after}))
     return fields
+
+
+def _handed_over(voter: str, into: str) -> Expression:
+    """Return the fields after a vote has become another voter's, at its place, or has gone where that one votes."""
+    first, *_ = known = spellings(voter)
+    votes_too = {"$or": [_holds(half, into) for half in HALVES.values()]}
+    fields: Expression = {}
+    for vote, half in HALVES.items():
+        voters, others = vote_fields.array(half.array), _without(half, voter)
+        places = [{"$indexOfArray": [voters, {"$literal": each}]} for each in known]
+        place = {"$cond": [{"$in": [{"$literal": first}, voters]}, places[0], places[-1]]}
+        before, behind = {"$slice": [others, place]}, {"$slice": [others, place, MAX_VOTERS]}
+        handed = {"$concatArrays": [before, {"$literal": [into]}, behind]}
+        # Who stands in both arrays, by a fault, holds the like.
+        lost = votes_too if vote is Vote.UP else {"$or": [votes_too, _holds(HALVES[Vote.UP], voter)]}
+        fields |= _set(half, {"$cond": [_holds(half, voter), {"$cond": [lost, others, handed]}, voters]})
+    return fields
+
+
+def _set(half: Half, array: Expression) -> Expression:
+    """Return the fields that make an array another one, and move its counter by what it gains or loses."""
+    gained = {"$subtract": [{"$size": array}, {"$size": vote_fields.array(half.array)}]}
+    return {half.array: array, half.counter: {"$add": [count(half), gained]}}
+
+
+def _without(half: Half, voter: str) -> Expression:
+    differs: list[Expression] = [{"$ne": ["$$this", {"$literal": each}]} for each in spellings(voter)]
+    return {"$filter": {"input": vote_fields.array(half.array), "cond": {"$and": differs}}}
 
 
 def _by_held(voter: str, values: Mapping[Vote | None, Expression]) -> Expression:

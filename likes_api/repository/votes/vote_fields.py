@@ -18,6 +18,11 @@ MANY_VOTERS = 10_000
 _IDS = ["objectId", "int", "long"]
 
 
+def milliseconds_ago(seconds: float) -> Expression:
+    """Return the expression of the time so many seconds before the server's present."""
+    return {"$subtract": ["$$NOW", round(1_000 * seconds)]}
+
+
 def is_count(counter: str) -> Expression:
     """Whether a field holds a count: an integer from 0, as a number of any BSON type."""
     value = f"${counter}"

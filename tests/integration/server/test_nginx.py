@@ -3,28 +3,35 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 import requests
+from pymongo import MongoClient
 
+from harness.documents import emptied_afterwards
 from harness.nginx import Nginx, running_nginx
 from harness.raw_http import connect, exchange
 from harness.server import Server, free_port, started_server
 from likes_api.embedded_mongod.server import EmbeddedMongod
+from likes_api.mongodb.documents import Document
+from likes_api.ndjson import BATCH_LINES
+from likes_api.repository.credentials.service_tokens import ServiceTokenRepository
 from likes_api.server.client_socket import REQUEST_SECONDS
 from tests.integration.server.test_gunicorn import GET, POST, chunked_cookie, environment, session
-from tests.support.clock import stopwatch
+from tests.support.clock import eventually, stopwatch
 
+DATABASE = "test_nginx"
 URL = "/api/likes"
 BALLOT = {"targetId": "q_0", "targetType": "question"}
 
 
 @pytest.fixture(scope="module")
 def gunicorn(mongod: EmbeddedMongod) -> Iterator[Server]:
-    settings = environment(mongod.uri, "test_nginx", LIKES_TRUSTED_PROXIES="1")
+    settings = environment(mongod.uri, DATABASE, LIKES_TRUSTED_PROXIES="1")
     with started_server(settings) as server:
         yield server
 
@@ -179,3 +186,53 @@ def test_others_are_served_when_slow_clients_hold_connections_to_nginx(nginx: Ng
             for _ in range(10):
                 assert exchange(plain(nginx), GET + b"Connection: close\r\n\r\n").status == 200
             assert watch.seconds < REQUEST_SECONDS / 2
+
+
+@pytest.fixture
+def admin(client: MongoClient[Document], gunicorn: Server) -> Iterator[dict[str, str]]:
+    """Return the headers of an administrator's import."""
+    database = client[DATABASE]
+    with emptied_afterwards(database):
+        token = ServiceTokenRepository(database).create("ci", ["admin"], datetime.now(UTC))
+        yield {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson", "Connection": "close"}
+
+
+def test_import_is_passed_on_while_it_comes_and_answered_whole_when_it_is_longer_than_other_bodies(
+    nginx: Nginx, admin: dict[str, str], client: MongoClient[Document]
+) -> None:
+    """The bad line comes first: an answer that began there would keep nginx from sending the rest."""
+    entries = client[DATABASE]["likes_entries"]
+    batch = [b"bad\n", *(b'{"kind":"entry","id":"e%d","title":"%s"}\n' % (n, b"x" * 200) for n in range(BATCH_LINES))]
+
+    def body() -> Iterator[bytes]:
+        # The worker reads 64 KiB at a time, so that the end of these stays there.
+        yield b"".join(2 * batch)
+        # Nothing is kept back until the request is whole: these are imported while the next ones are not sent.
+        eventually(lambda: entries.count_documents({}) >= BATCH_LINES - 1)
+        yield from (b"".join(batch[1:]) for _ in range(40))
+
+    answer = requests.post(f"{plain(nginx)}/admin/import", data=body(), headers=admin, timeout=60)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line.get("line") for line in lines] == [1, BATCH_LINES + 2, None]
+    assert lines[-1] == {"imported": 42 * BATCH_LINES, "failed": 2}
+
+
+def test_import_of_more_than_64_mib_is_413_of_nginx(nginx: Nginx, admin: dict[str, str]) -> None:
+    head = b"".join(f"{name}: {value}\r\n".encode() for name, value in admin.items())
+    request = b"POST /admin/import HTTP/1.1\r\nHost: localhost\r\nContent-Length: 67108865\r\n" + head + b"\r\n"
+    answer = exchange(plain(nginx), request)
+    assert (answer.status, answer.json) == (413, {"error": "Request entity too large"})
+
+
+def test_export_passes_whole_and_an_erasure_answers(
+    nginx: Nginx, admin: dict[str, str], client: MongoClient[Document]
+) -> None:
+    client[DATABASE]["likes_entries"].insert_many(
+        {"_id": f"e{number}", "likedBy": ["ada"], "upvotes": 1} for number in range(3_000)
+    )
+    url = f"{plain(nginx)}/admin/voters/ada"
+    lines = requests.get(f"{url}/export", headers=admin, timeout=60).text.splitlines()
+    assert {json.loads(line)["id"] for line in lines} == {f"e{number}" for number in range(3_000)}
+    statuses = iter(lambda: requests.delete(url, headers=admin, timeout=60).status_code, 204)
+    assert set(statuses) <= {202}
+    assert client[DATABASE]["likes_entries"].count_documents({"upvotes": 0, "likedBy": []}) == 3_000
