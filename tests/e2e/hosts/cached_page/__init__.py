@@ -1,0 +1,1 @@
+"""The host of docs/integration/cached-page.md."""
