@@ -1,6 +1,7 @@
-"""A database, the application on it and a count of its commands, shared by the tests of a module."""
+"""What tests of several contracts share: a pod with a count of its commands, and an issuer of JWTs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
@@ -13,6 +14,7 @@ from likes_api.mongodb.documents import Document
 from tests.support import diaspora
 from tests.support.commands import CountedCommands
 from tests.support.diaspora import Pod
+from tests.support.issuer import HOST_KEY, issuers_file, key_set
 from tests.support.settings import settings
 
 
@@ -29,3 +31,11 @@ def pod(empty_pod: Pod) -> Iterator[Pod]:
     with emptied_afterwards(empty_pod.database):
         diaspora.populate(empty_pod.database)
         yield empty_pod
+
+
+@pytest.fixture(scope="module")
+def issuers(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A ``LIKES_JWT_ISSUERS``."""
+    directory: Path = tmp_path_factory.mktemp("issuers")
+    (directory / "keys.json").write_bytes(key_set(HOST_KEY))
+    return issuers_file(directory, {"keys": "keys.json", "algorithms": ["ES256"], "audience": "likes"})

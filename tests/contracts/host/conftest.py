@@ -1,7 +1,6 @@
 """The application on a database with targets of every type, and a count of its commands."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,7 +10,6 @@ from harness.documents import all_faults, emptied_afterwards
 from likes_api.app import create_app
 from likes_api.mongodb.documents import Database, Document
 from tests.support import host
-from tests.support.issuer import HOST_KEY, issuers_file, key_set
 from tests.support.settings import settings
 
 
@@ -21,14 +19,6 @@ def database(module_database: Database) -> Iterator[Database]:
         host.populate(module_database)
         yield module_database
         assert all_faults(module_database) == []
-
-
-@pytest.fixture(scope="module")
-def issuers(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A ``LIKES_JWT_ISSUERS``."""
-    directory: Path = tmp_path_factory.mktemp("issuers")
-    (directory / "keys.json").write_bytes(key_set(HOST_KEY))
-    return issuers_file(directory, {"keys": "keys.json", "algorithms": ["ES256"], "audience": "likes"})
 
 
 @pytest.fixture(scope="module")
