@@ -210,9 +210,11 @@ def _simple_likes(
         records,
         authenticator,
         rate_limits,
-        limits=settings.limits,
-        guest_likes=settings.guest_likes,
-        allowed_origins=frozenset(settings.cors_origins),
+        simple_likes_routes.SimpleLikesSettings(
+            limits=settings.limits,
+            guest_likes=settings.guest_likes,
+            allowed_origins=frozenset(settings.cors_origins),
+        ),
     )
 
 

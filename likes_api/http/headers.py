@@ -1,6 +1,11 @@
-"""Headers that restrict our own HTML pages: no inline script or style, nothing from another origin."""
+"""Headers of answers that are one caller's own, and of our HTML pages: no inline script, nothing of another origin."""
 
-from flask import Response
+from typing import Any
+
+from flask import Response, jsonify
+
+# Source: RFC 9111, section 5.2.2.
+PRIVATE = "private, no-store"
 
 # Source: CSP Level 3. ``frame-ancestors``: nobody may frame a page whose buttons vote (clickjacking).
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -23,4 +28,11 @@ def protect_page(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def private_json(body: Any) -> Response:
+    """Return an answer in JSON that is this caller's own, and of this moment: it must not be cached."""
+    response = jsonify(body)
+    response.headers["Cache-Control"] = PRIVATE
     return response

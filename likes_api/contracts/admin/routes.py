@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from likes_api.contracts.admin import errors, imports, interface, schemas, voters
 from likes_api.contracts.admin.credentials import Credentials
@@ -11,6 +11,7 @@ from likes_api.contracts.admin.policy import ACCEPTED, may_administrate
 from likes_api.http import json_body
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
+from likes_api.http.headers import private_json
 from likes_api.http.interface import describes
 from likes_api.http.wsgi import paths
 from likes_api.identity.caller import Authenticator, InvalidCredential
@@ -23,9 +24,6 @@ from likes_api.repository.credentials.tokens import UnknownPerson
 from likes_api.repository.voters.leaving import Leaving, OtherJob
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Tally, TargetKind
-
-# What is answered is the caller's alone, and of this moment.
-_PRIVATE = "private, no-store"
 
 
 def create_blueprint(
@@ -224,7 +222,7 @@ class _Routes:
         """List lines of audit."""
         self._require_admin()
         lines = self._audit.read(*schemas.load_page(request.args))
-        return _private({"lines": [schemas.dump_audit(line) for line in lines]})
+        return private_json({"lines": [schemas.dump_audit(line) for line in lines]})
 
     def _require_admin(self) -> str:
         """Return the id of the token that may do this, in one round trip."""
@@ -249,7 +247,7 @@ class _Routes:
         if document is None:
             raise errors.not_found()
         tally = self._tally(TargetKind(kind), id_) if kind in list(TargetKind) else None
-        return _private(schemas.dump_content(kind, id_, document, tally))
+        return private_json(schemas.dump_content(kind, id_, document, tally))
 
     def _tally(self, kind: TargetKind, id_: str) -> Tally:
         try:
@@ -275,14 +273,8 @@ def _json() -> dict[str, Any]:
 
 
 def _created(name: str, value: str, expires: datetime) -> Response:
-    response = _private({name: value, "expires": schemas.dump_time(expires)})
+    response = private_json({name: value, "expires": schemas.dump_time(expires)})
     response.status_code = 201
-    return response
-
-
-def _private(body: dict[str, Any]) -> Response:
-    response = jsonify(body)
-    response.headers["Cache-Control"] = _PRIVATE
     return response
 
 

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from likes_api import metrics
 from likes_api.contracts.diaspora import errors, interface, paging, policy, schemas
 from likes_api.http.accepts import accepts
 from likes_api.http.body_limit import require_end
+from likes_api.http.headers import private_json
 from likes_api.http.interface import describes
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import Caller, Credential
@@ -147,12 +148,11 @@ def _authenticate(bearers: BearerAuthenticator) -> Caller:
 
 
 def _answer(body: list[schemas.Like], page: paging.Page, *, following: bool, preceding: bool) -> Response:
-    answer = jsonify(body)
+    # It depends on the person, and its URL may hold a token (RFC 6750, section 2.3).
+    answer = private_json(body)
     link = paging.link_header(_url(), request.query_string, page, following=following, preceding=preceding)
     if link is not None:
         answer.headers["Link"] = link
-    # It depends on the person, and its URL may hold a token (RFC 6750, section 2.3).
-    answer.headers["Cache-Control"] = "private, no-store"
     return answer
 
 

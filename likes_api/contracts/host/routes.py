@@ -14,6 +14,7 @@ from likes_api.contracts.host.policy import Value
 from likes_api.contracts.host.targets import Targets, by_kind
 from likes_api.http import json_body, origin
 from likes_api.http.accepts import accepts
+from likes_api.http.headers import private_json
 from likes_api.http.interface import describes
 from likes_api.http.rate_limits.limits import RateLimits
 from likes_api.http.wsgi import paths
@@ -29,7 +30,6 @@ NAME = "host"
 MAX_STATUS_BYTES = 128 * 1024
 # Seconds for which anybody may keep counts; a cache may go on with older ones while it asks for new ones (RFC 5861).
 _SHARED = "public, max-age=5, stale-while-revalidate=30"
-_PRIVATE = "private, no-store"
 _DONE = {Value.UP: "liked", Value.DOWN: "downvoted", Value.NONE: "cleared"}
 
 
@@ -125,7 +125,7 @@ class _Routes:
         for tally, rules in self._targets.read(target.kind, [target.id], reader).values():
             if not policy.may_read(rules, reader):
                 raise policy.NotAllowed
-            return _private(schemas.dump_vote(tally))
+            return private_json(schemas.dump_vote(tally))
         raise TargetNotFound(target)
 
     @accepts(*callers.ACCEPTED)
@@ -141,7 +141,7 @@ class _Routes:
         found: dict[Target, dict[str, Any]] = {}
         for kind, ids in by_kind(asked).items():
             found |= self._states(kind, ids, callers.reader(caller, kind, request))
-        return _private({"targets": [found[target] for target in asked if target in found]})
+        return private_json({"targets": [found[target] for target in asked if target in found]})
 
     @accepts()
     @describes(interface.GET_COUNTS)
@@ -160,14 +160,14 @@ class _Routes:
     @describes(interface.GET_ME)
     def get_me(self) -> Response:
         """Return the caller."""
-        return _private(schemas.dump_caller(self._known()))
+        return private_json(schemas.dump_caller(self._known()))
 
     @accepts(*callers.ACCEPTED)
     @describes(interface.GET_VOTES)
     def get_votes(self) -> Response:
         """Read the caller's votes."""
         caller = self._known()
-        return _private(self._lists.votes_of(caller, request, partial(self._check_status_limit, caller)))
+        return private_json(self._lists.votes_of(caller, request, partial(self._check_status_limit, caller)))
 
     @accepts(*callers.ACCEPTED)
     @describes(interface.GET_VOTERS)
@@ -176,7 +176,7 @@ class _Routes:
         caller = self._authenticator.require(request, callers.ACCEPTED)
         _require_credential(type_, caller, writes=False)
         target = _target(type_, id_)
-        return _private(self._lists.voters(target, caller, request, partial(self._check_status_limit, caller)))
+        return private_json(self._lists.voters(target, caller, request, partial(self._check_status_limit, caller)))
 
     def _known(self) -> Caller:
         """Return the caller; without a credential a guest, where guests may like what does not say."""
@@ -246,11 +246,4 @@ def _target(type_: str, id_: str) -> Target:
 
 
 def _vote(tally: Tally, *, changed: bool) -> Response:
-    return _private(schemas.dump_vote(tally) | {"changed": changed})
-
-
-def _private(body: dict[str, Any]) -> Response:
-    """Return an answer that is this caller's own and must not be cached."""
-    response = jsonify(body)
-    response.headers["Cache-Control"] = _PRIVATE
-    return response
+    return private_json(schemas.dump_vote(tally) | {"changed": changed})

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marshmallow import Schema, fields
-
 from likes_api.repository.entries import ENTRY_ID
 from likes_api.votes import Tally
 
@@ -13,20 +11,6 @@ MAX_IDS = 50
 
 class InvalidId(ValueError):
     """An entry's id is malformed, or there are none or too many of them."""
-
-
-class _AnswerSchema(Schema):
-    likes_count = fields.Integer()
-    user_has_liked = fields.Boolean()
-
-
-class _StatusSchema(Schema):
-    count = fields.Integer()
-    liked = fields.Boolean()
-
-
-_ANSWER = _AnswerSchema()
-_STATUS = _StatusSchema()
 
 
 def load_entry_id(value: str) -> str:
@@ -55,15 +39,12 @@ def load_ids(parameters: Sequence[str]) -> list[str]:
 
 def dump_answer(tally: Tally) -> dict[str, Any]:
     """Write the answer to a toggle."""
-    answer: dict[str, Any] = _ANSWER.dump({"likes_count": _count(tally), "user_has_liked": tally.liked})
-    return answer
+    return {"likes_count": _count(tally), "user_has_liked": tally.liked}
 
 
 def dump_status(ids: Sequence[str], tallies: Mapping[str, Tally]) -> dict[str, Any]:
     """Write the status of the entries that exist, in the order asked for."""
-    return {
-        id_: _STATUS.dump({"count": _count(tallies[id_]), "liked": tallies[id_].liked}) for id_ in ids if id_ in tallies
-    }
+    return {id_: {"count": _count(tallies[id_]), "liked": tallies[id_].liked} for id_ in ids if id_ in tallies}
 
 
 def _count(tally: Tally) -> int:
