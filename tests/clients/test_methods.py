@@ -135,6 +135,26 @@ def test_import_names_bad_lines_by_their_number(likes: Caller, stored: Database)
     stored["questions"].delete_one({"_id": "i"})
 
 
+def test_voter_is_exported_merged_and_erased(likes: Caller, service: ServiceToken, stored: Database) -> None:
+    stored["questions"].insert_many([{"_id": f"v{number}"} for number in range(3)])
+    for number in range(3):
+        likes.as_(service.for_("leaver/1")).set_vote(("question", f"v{number}"), -1)
+    votes = [{"type": "question", "id": f"v{number}", "vote": -1} for number in range(3)]
+    assert sorted(likes.export_voter("leaver/1"), key=lambda vote: vote["id"]) == votes
+    likes.merge_voter("leaver/1", "stayer")
+    assert likes.export_voter("leaver/1") == []
+    assert len(likes.export_voter("stayer")) == 3
+    likes.erase_voter("stayer")
+    assert likes.export_voter("stayer") == []
+    with pytest.raises(BadRequest):
+        likes.merge_voter("a", "a")
+    likes.put_person("p-leaves", PERSON)
+    likes.delete_person("p-leaves")
+    with pytest.raises(NotFound):
+        likes.get_person("p-leaves")
+    stored["questions"].delete_many({"_id": {"$regex": "^v"}})
+
+
 def test_caller_is_nobody_else_when_connections_are_shared(likes: Caller, stored: Database) -> None:
     ada = likes.as_(SessionCookie(session_of("ada")))
     assert ada.me() == {"kind": "user", "id": "ada"}

@@ -115,5 +115,5 @@ def test_call_is_sent_until_nothing_is_left_to_do() -> None:
 
     quick = Retries(first_seconds=0.001)
     with Client("http://localhost", transport=httpx.MockTransport(answer), retries=quick) as likes:
-        assert likes.merge_voter("ada", "bob") == 5
+        likes.merge_voter("ada", "bob")
     assert next(answers, None) is None

@@ -41,8 +41,8 @@ export class LikesAdmin extends Likes {
     return this.send({ method: "GET", path: path("admin", "people", guid), read: json });
   }
 
-  /** Delete a person with tokens and likes; return how many likes. */
-  deletePerson(guid: string): Promise<number> {
+  /** Delete a person with tokens and likes. */
+  deletePerson(guid: string): Promise<void> {
     return this.untilDone({ method: "DELETE", path: path("admin", "people", guid), read: doneOf });
   }
 
@@ -113,30 +113,27 @@ export class LikesAdmin extends Likes {
     return this.send({ method: "GET", path: path("admin", "voters", id, "export"), read: linesOf<Answers.VoteOn> });
   }
 
-  /** Take back every vote of a voter; return how many. */
-  eraseVoter(id: string): Promise<number> {
+  /** Take back every vote of a voter. */
+  eraseVoter(id: string): Promise<void> {
     return this.untilDone({ method: "DELETE", path: path("admin", "voters", id), read: doneOf });
   }
 
-  /** Make the votes of a voter another's; where both voted, the other's stands. Return how many. */
-  mergeVoter(id: string, into: string): Promise<number> {
+  /** Make the votes of a voter another's; where both voted, the other's stands. */
+  mergeVoter(id: string, into: string): Promise<void> {
     const call = { path: path("admin", "voters", id, "merge"), json: { into }, read: doneOf, repeatable: true };
     return this.untilDone({ method: "POST", ...call });
   }
 
-  /** Send a call until nothing is left to do, and return how much was done. */
-  private async untilDone(call: Call<number | undefined>): Promise<number> {
-    let total = 0;
-    for (let done; (done = await this.send(call)) !== undefined; ) total += done;
-    return total;
+  /** Send a call until nothing is left to do. */
+  private async untilDone(call: Call<boolean>): Promise<void> {
+    while (!(await this.send(call)));
   }
 }
 
 const targetOf = ({ type, id }: Target): string => path("admin", "targets", type, id);
 
-/** Return how much a request did, `undefined` where nothing was left. */
-const doneOf = (text: string, response: Response): number | undefined =>
-  response.status === 202 ? json(text).done : undefined;
+/** Whether nothing is left: 202 is an answer of a request whose time was over before. */
+const doneOf = (_: string, { status }: Response): boolean => status !== 202;
 
 const linesOf = <T>(text: string): T[] => text.split("\n").filter(Boolean).map(json);
 

@@ -48,8 +48,8 @@ def get_person(guid: str) -> Call[Content]:
     return Call("GET", path("admin", "people", guid), json_of)
 
 
-def delete_person(guid: str) -> Flow[int]:
-    """Delete a person with tokens and likes; return how many likes."""
+def delete_person(guid: str) -> Flow[None]:
+    """Delete a person with tokens and likes."""
     return _until_done(Call("DELETE", path("admin", "people", guid), _done))
 
 
@@ -111,27 +111,25 @@ def export_voter(id_: str) -> Call[list[VoteOn]]:
     return Call("GET", path("admin", "voters", id_, "export"), _ndjson)
 
 
-def erase_voter(id_: str) -> Flow[int]:
-    """Take back every vote of a voter; return how many."""
+def erase_voter(id_: str) -> Flow[None]:
+    """Take back every vote of a voter."""
     return _until_done(Call("DELETE", path("admin", "voters", id_), _done))
 
 
-def merge_voter(id_: str, into: str) -> Flow[int]:
-    """Make the votes of a voter another's; where both voted, the other's stands. Return how many."""
+def merge_voter(id_: str, into: str) -> Flow[None]:
+    """Make the votes of a voter another's; where both voted, the other's stands."""
     return _until_done(Call("POST", path("admin", "voters", id_, "merge"), _done, json={"into": into}, idempotent=True))
 
 
-def _until_done(call: Call[int | None]) -> Flow[int]:
-    """Send a call until nothing is left to do, and return how much was done."""
-    total = 0
-    while (done := (yield call)) is not None:
-        total += done
-    return total
+def _until_done(call: Call[bool]) -> Flow[None]:
+    """Send a call until nothing is left to do."""
+    while not (yield call):
+        pass
 
 
-def _done(response: httpx.Response) -> int | None:
-    """Return how much a request did, ``None`` where nothing was left."""
-    return int(response.json()["done"]) if response.status_code == httpx.codes.ACCEPTED else None
+def _done(response: httpx.Response) -> bool:
+    """Whether nothing is left: 202 is an answer of a request whose time was over before."""
+    return response.status_code != httpx.codes.ACCEPTED
 
 
 def _target(target: AnyTarget) -> str:
