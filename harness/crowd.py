@@ -17,7 +17,7 @@ COOKIE = "next-auth.session-token"
 VOTERS_PER_CLIENT = 20
 # A vote without an answer may still be applied, for as long as a request may use the database.
 SETTLE_SECONDS = 3.0
-# A request that takes longer counts as unanswered.
+# A request that takes longer counts as unanswered, unless a client has more patience.
 PATIENCE_SECONDS = 8.0
 ACKNOWLEDGED = frozenset({200, 204, 409, 410})
 _REFUSED_PAUSE = 0.02
@@ -41,6 +41,7 @@ class Client:
     targets: Sequence[str]
     pause: float = 0.0
     failed: int = 500
+    patience: float = PATIENCE_SECONDS
     ledger: Ledger = field(default_factory=Ledger)
     outcomes: list[Outcome] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Client:
             key = (draw.choice(list(voters)), draw.choice(self.targets))
             if resting.get(key, 0.0) > time.monotonic():
                 continue
-            connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+            connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
             vote = draw.choice(list(Vote))
             if not self._vote(connection, voters[key[0]], key, vote):
                 resting[key] = time.monotonic() + SETTLE_SECONDS
@@ -144,8 +145,10 @@ class Crowd:
         pause: float = 0.0,
         first: int = 0,
         others: Iterable[Client] = (),
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self.clients = [*(Client(port, first + number, targets, pause) for number in range(size)), *others]
+        own = (Client(port, first + number, targets, pause, patience=patience) for number in range(size))
+        self.clients = [*own, *others]
         self._stop = Event()
         self._threads = [Thread(target=client.run, args=(self._stop,), daemon=True) for client in self.clients]
 

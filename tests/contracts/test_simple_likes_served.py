@@ -19,6 +19,7 @@ from harness.server import Server, running_server, started_server
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
 from likes_api.mongodb.documents import Database, Document
 from tests.support.clock import eventually
+from tests.support.metrics import Exposition
 from tests.support.qa_votes import session_of
 from tests.support.settings import NEXTAUTH_SECRET
 from tests.support.simple_likes import PREFIX
@@ -47,7 +48,9 @@ def server(request: pytest.FixtureRequest, mongod: EmbeddedMongod, database: Dat
     with ExitStack() as stack:
         if request.param == "redis":
             variables["LIKES_RATELIMIT_STORAGE_URI"] = stack.enter_context(running_redis()).uri
-        yield stack.enter_context(started_server(variables))
+        server = stack.enter_context(started_server(variables))
+        eventually(lambda: both_serve(server))
+        yield server
 
 
 def visitor(url: str, user: str | None = None) -> requests.Session:
@@ -65,9 +68,18 @@ def toggle(session: requests.Session, url: str) -> requests.Response:
     return session.post(f"{url}{PREFIX}/my-entry-id/toggle", timeout=60)
 
 
-def workers_that_toggled(server: Server) -> set[int]:
+def workers_that_answered(server: Server, route: str) -> set[int]:
     lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-    return {line["process"] for line in lines if "toggle" in (line.get("route") or "")}
+    return {line["process"] for line in lines if route in (line.get("route") or "")}
+
+
+def both_serve(server: Server) -> bool:
+    requests.get(f"{server.url}{PREFIX}/csrf-token", headers={"Connection": "close"}, timeout=60)
+    return len(workers_that_answered(server, "csrf-token")) == 2
+
+
+def measured(server: Server) -> Exposition:
+    return Exposition(requests.get(f"{server.url}/metrics", timeout=60).text)
 
 
 def test_the_61st_toggle_within_a_minute_is_the_first_refused(server: Server) -> None:
@@ -79,15 +91,18 @@ def test_the_61st_toggle_within_a_minute_is_the_first_refused(server: Server) ->
     assert 60 - elapsed - 1 < int(answers[-1].headers["Retry-After"]) <= 60
     assert answers[-1].json() == {"error": "Too many requests"}
     assert all("Retry-After" not in answer.headers for answer in answers[:60])
-    assert len(workers_that_toggled(server)) == 2
+    assert len(workers_that_answered(server, "toggle")) == 2
 
 
 def test_sixty_of_a_hundred_toggles_count_when_they_race_for_two_workers(server: Server) -> None:
     sessions = [visitor(server.url, f"user-{number}") for number in range(10)]
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda number: toggle(sessions[number % 10], server.url), range(100)))
-    assert Counter(answer.status_code for answer in answers) == {200: 60, 429: 40}
-    assert len(workers_that_toggled(server)) == 2
+    passed = [answer.status_code for answer in answers].count(200)
+    assert {answer.status_code for answer in answers} == {200, 429}
+    # A request whose storage does not answer in time, as on a busy machine, is let through, counted or not.
+    assert 60 <= passed <= 60 + measured(server).total("likes_limiter_failures_total")
+    assert len(workers_that_answered(server, "toggle")) == 2
 
 
 def test_a_burst_of_a_thousand_toggles_changes_ten_and_breaks_nothing(

@@ -139,12 +139,12 @@ def test_others_are_served_when_slow_clients_hold_many_connections(server: str) 
 
 @pytest.mark.parametrize("answered", [0, 1])
 def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str, answered: int) -> None:
+    began = time.monotonic()
     with connect(server) as connection:
         for _ in range(answered):
             connection.sendall(GET + b"\r\n")
             assert read_answer(connection).status == 200
         connection.settimeout(1)
-        began = time.monotonic()
         while time.monotonic() - began < WAIT_SECONDS:
             try:
                 connection.sendall(b"G")
@@ -158,15 +158,15 @@ def test_an_unfinished_request_is_dropped_when_its_time_is_over(server: str, ans
 
 
 def test_a_connection_is_closed_when_it_has_been_idle_for_long(mongod: EmbeddedMongod) -> None:
-    variables = environment(mongod.uri, "test_gunicorn", GUNICORN_CMD_ARGS="--keep-alive 2")
+    variables = environment(mongod.uri, "test_gunicorn", GUNICORN_CMD_ARGS="--keep-alive 4")
     with running_server(variables) as url, connect(url) as connection:
         for _ in range(2):
+            began = time.monotonic()
             connection.sendall(GET + b"\r\n")
             assert read_answer(connection).status == 200
-            began = time.monotonic()
-            time.sleep(1)
+            time.sleep(0.5)
         assert connection.recv(1) == b""
-        assert time.monotonic() - began > 1.8
+        assert time.monotonic() - began > 3.8
 
 
 def test_answers_close_their_connections_when_hardly_more_may_come(mongod: EmbeddedMongod) -> None:

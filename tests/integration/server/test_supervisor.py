@@ -195,5 +195,5 @@ def test_nobody_is_left_when_the_supervisor_is_killed(service: Service) -> None:
 def test_workers_and_mongod_end_when_gunicorns_master_is_killed(service: Service) -> None:
     worker, master, mongod = service.everyone()
     os.kill(master, signal.SIGKILL)
-    assert service.process.wait(15) == 137
+    assert service.process.wait(WAIT_SECONDS) == 137
     assert not any(map(is_alive, [worker, master, mongod]))
