@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from faults import memory, replica_set, single_node, slow_clients
+from faults import memory, replica_set, single_node, slow_clients, voters
 from harness.report import Report
 
 SCENARIOS: dict[str, Callable[[], Report]] = {
@@ -12,7 +12,7 @@ SCENARIOS: dict[str, Callable[[], Report]] = {
     "single_node": single_node.main,
     "slow_clients": slow_clients.main,
 }
-LONG: dict[str, Callable[[], Report]] = {"memory": memory.main}
+LONG: dict[str, Callable[[], Report]] = {"memory": memory.main, "voters": voters.main}
 
 
 def main() -> None:
