@@ -31,9 +31,11 @@ def read() -> MasterSettings:
 
     :raises config.settings.SettingsError: naming every fault of all settings.
     """
+    # From where this code is, whatever modules of our names the current directory has.
+    ours = str(Path(__file__).parents[2])
     process = subprocess.run(
-        [sys.executable, "-m", __name__],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-P", "-m", __name__],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([ours, *sys.path])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         check=True,
