@@ -177,7 +177,7 @@ class VotesInDocuments:
             collections.get(self._database, name).bulk_write(each, ordered=False, session=session)
 
     def _handed_over(self, rows: list[Document], into: str, session: Session) -> set[ObjectId]:
-        """Give votes to another voter where that one has none; return the sets in which that is so."""
+        """Assign votes to another voter where that one has none, and return the sets in which that is so."""
         ids = [key(row["set"], into) for row in rows]
         found = self._votes.find({"_id": {"$in": ids}, "vote": {"$exists": True}}, {"_id": 1}, session=session)
         votes_too = {each["_id"]["t"] for each in found}
