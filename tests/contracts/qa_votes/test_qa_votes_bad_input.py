@@ -176,6 +176,7 @@ def test_query_string_counts_for_nothing(app: Flask, query: str) -> None:
         f"{COOKIE}={forge.v4(NEXTAUTH_SECRET, b'not JSON')}",
         f"{COOKIE}={forge.v4('another secret of the same length as', {'sub': 'ada', 'exp': 2**40})}",
     ],
+    ids=lambda _: "cookie",
 )
 def test_answer_is_401_when_the_cookie_is_malformed_or_not_ours(app: Flask, cookie: str) -> None:
     response = post(app, headers={"Cookie": cookie})

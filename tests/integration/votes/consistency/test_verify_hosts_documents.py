@@ -126,8 +126,9 @@ def test_voter_keeps_the_like_when_disliking_as_an_object_id(database: Database)
     "state",
     [
         *("x", [], [{"form": "moved"}], {}, 5, None),
-        *({"form": "moved"}, {"form": "moved", "id": HEX}, {"form": 5, "id": ObjectId()}),
-        *({"form": "copying", "id": ObjectId(), "since": "2024"}, {"form": "sealed", "id": ObjectId(), "since": 5}),
+        *({"form": "moved"}, {"form": "moved", "id": HEX}, {"form": 5, "id": ObjectId(HEX)}),
+        {"form": "copying", "id": ObjectId(HEX), "since": "2024"},
+        {"form": "sealed", "id": ObjectId(HEX), "since": 5},
     ],
     ids=str,
 )
