@@ -7,27 +7,20 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
 
-from limits import parse_many
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from config import setting_fields
 from config.jwt_issuers import JwtIssuer, read_issuers
-from config.origins import SCHEMES, normalised
-from likes_api.mongodb.connection_string import RESERVED_DATABASES, database_of, fault_of
+from likes_api.mongodb.connection_string import database_of
 
-MINIMUM_SECRET_BYTES = 32
 # Settings that hold secrets may stand in a file, which the variable with this suffix names.
 FILE = "_FILE"
 SEVERAL_IN_A_FILE = ("LIKES_NEXTAUTH_SECRET", "LIKES_SECRET_KEY")
 IN_FILES = (*SEVERAL_IN_A_FILE, "LIKES_MONGODB_URI", "LIKES_RATELIMIT_STORAGE_URI")
-_DATABASE_NAMES = f"write up to 63 letters, digits, _ and -, and none of {', '.join(RESERVED_DATABASES)}."
-# Fields of questions and messages that are written, so that they cannot be what these are found by.
-_WRITTEN_FIELDS = frozenset({"upvotes", "downvotes", "likedBy", "dislikedBy", "likesOverflow"})
-_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:,@/?#\[\]]+)(:\d{1,5})?"
 
 
 class SettingsError(ValueError):
@@ -139,154 +132,44 @@ def _with_files(given: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, lis
     return values, faults
 
 
-class _CommaSeparated(fields.Field[tuple[str, ...]]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        # A tuple was read from a file.
-        parts = value if isinstance(value, tuple) else str(value).split(",")
-        return tuple(part.strip() for part in parts if part.strip())
-
-
-class _Origins(_CommaSeparated):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
-        try:
-            return tuple(normalised(origin) for origin in super()._deserialize(value))
-        except ValueError:
-            raise ValidationError(
-                "Not a list of origins; an origin is scheme://host or scheme://host:port, without path and wildcard, "
-                f"and the scheme one of {', '.join(SCHEMES)}."
-            ) from None
-
-
-class _Networks(fields.Field[tuple[IPv4Network | IPv6Network, ...]]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[IPv4Network | IPv6Network, ...]:
-        try:
-            return tuple(ip_network(part.strip()) for part in str(value).split(",") if part.strip())
-        except ValueError:
-            raise ValidationError("Not a list of networks; write them like 10.0.0.0/8,::1/128.") from None
-
-
-class _Pattern(fields.Field[re.Pattern[str]]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> re.Pattern[str]:
-        try:
-            return re.compile(str(value))
-        except (re.error, OverflowError):
-            raise ValidationError("Not a regular expression, as Python writes them.") from None
-
-
-class _PathField(fields.Field[Path]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Path:
-        return Path(str(value)).expanduser().absolute()
-
-
-def _limit(value: str) -> None:
-    try:
-        items = parse_many(value)
-    except ValueError:
-        raise ValidationError("Not a rate limit; write one like 60/minute or 10 per 10 seconds.") from None
-    if any(item.amount < 1 for item in items):
-        raise ValidationError("Not a rate limit; it lets at least one request through.")
-
-
-def _mongodb_uri(value: str) -> None:
-    # As far as one can tell without the driver, which would refuse it in each worker, with a traceback that shows it.
-    if not re.fullmatch(rf"mongodb(\+srv)?://([^@/]+@)?{_HOST}(,{_HOST})*(/[^?]*)?(\?.*)?", value):
-        raise ValidationError(
-            "Not a MongoDB URI; write mongodb://host:port or mongodb+srv://host, and @, : and / of a password as "
-            "%40, %3A and %2F."
-        )
-    if (fault := fault_of(value)) is not None:
-        raise ValidationError(f"Not a MongoDB URI that works: {fault}")
-
-
-def _database_uri(value: str) -> None:
-    _mongodb_uri(value)
-    name = database_of(value)
-    if name is not None and not _is_database(name):
-        raise ValidationError(f"The database it names is not one for votes; {_DATABASE_NAMES}")
-
-
-def _database_name(value: str) -> None:
-    if not _is_database(value):
-        raise ValidationError(f"Not a database for votes; {_DATABASE_NAMES}")
-
-
-def _is_database(name: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9_-]{1,63}", name) is not None and name not in RESERVED_DATABASES
-
-
-def _limit_storage(value: str) -> None:
-    scheme = value.partition("://")[0]
-    if "://" not in value or scheme not in {"mongodb", "mongodb+srv", "redis", "rediss", "redis+unix"}:
-        raise ValidationError("Not a storage for rate limits; write mongodb://... or redis://...")
-    if scheme.startswith("mongodb"):
-        _mongodb_uri(value)
-    if scheme.startswith("redis") and find_spec("redis") is None:
-        raise ValidationError("Redis takes its client: pip install 'likes-api[redis]'.")
-
-
-def _hosts(values: tuple[str, ...]) -> None:
-    if not all(re.fullmatch(r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:]+\]", value) for value in values):
-        raise ValidationError("Not a list of hosts; write them without scheme and port: www.example.com,.example.org")
-
-
-def _not_empty(values: tuple[str, ...]) -> None:
-    if not values:
-        raise ValidationError("Nothing but commas.")
-
-
-def _secrets(values: tuple[str, ...]) -> None:
-    _not_empty(values)
-    if any(len(value.encode()) < MINIMUM_SECRET_BYTES for value in values):
-        raise ValidationError(
-            f"Too short; each secret takes at least {MINIMUM_SECRET_BYTES} bytes, and a comma begins another one."
-        )
-
-
-def _bind(value: str) -> None:
-    address = re.fullmatch(r"unix:.+|(?:\[[0-9A-Fa-f:.]+\]|[\w.-]*):(\d{1,5})", value)
-    if address is None or int(address[1] or 0) > 65_535:
-        raise ValidationError("Not an address; write host:port or unix:PATH.")
-
-
-def _field_name(value: str) -> None:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) or value in _WRITTEN_FIELDS:
-        raise ValidationError("Not a field name, or one of the fields that votes are in.")
-
-
 class _SettingsSchema(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    mongodb_uri = fields.String(data_key="LIKES_MONGODB_URI", load_default=None, validate=_database_uri)
-    mongodb_database = fields.String(data_key="LIKES_MONGODB_DATABASE", load_default=None, validate=_database_name)
+    mongodb_uri = fields.String(data_key="LIKES_MONGODB_URI", load_default=None, validate=setting_fields.database_uri)
+    mongodb_database = fields.String(
+        data_key="LIKES_MONGODB_DATABASE", load_default=None, validate=setting_fields.database_name
+    )
     collection_prefix = fields.String(
         data_key="LIKES_COLLECTION_PREFIX",
         load_default="likes_",
         validate=validate.Regexp(r"[A-Za-z_][A-Za-z0-9_]{0,31}\Z"),
     )
-    mongod = _PathField(data_key="LIKES_MONGOD", load_default=None)
-    data_dir = _PathField(data_key="LIKES_DATA_DIR", load_default=lambda: Path("var").absolute())
-    bind = fields.String(data_key="LIKES_BIND", load_default="127.0.0.1:8000", validate=_bind)
+    mongod = setting_fields.AbsolutePath(data_key="LIKES_MONGOD", load_default=None)
+    data_dir = setting_fields.AbsolutePath(data_key="LIKES_DATA_DIR", load_default=lambda: Path("var").absolute())
+    bind = fields.String(data_key="LIKES_BIND", load_default="127.0.0.1:8000", validate=setting_fields.bind)
     workers = fields.Integer(data_key="WEB_CONCURRENCY", load_default=2, validate=validate.Range(1, 256))
-    secret_keys = _CommaSeparated(data_key="LIKES_SECRET_KEY", load_default=(), validate=_secrets)
-    nextauth_secrets = _CommaSeparated(data_key="LIKES_NEXTAUTH_SECRET", load_default=())
+    secret_keys = setting_fields.CommaSeparated(
+        data_key="LIKES_SECRET_KEY", load_default=(), validate=setting_fields.secrets
+    )
+    nextauth_secrets = setting_fields.CommaSeparated(data_key="LIKES_NEXTAUTH_SECRET", load_default=())
     nextauth_cookie = fields.String(
         data_key="LIKES_NEXTAUTH_COOKIE", load_default=None, validate=validate.Regexp(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
     )
-    nextauth_user_claims = _CommaSeparated(
-        data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"), validate=_not_empty
+    nextauth_user_claims = setting_fields.CommaSeparated(
+        data_key="LIKES_NEXTAUTH_USER_CLAIMS", load_default=("id", "sub"), validate=setting_fields.not_empty
     )
     # Read by itself, whatever else is wrong, for all faults to be reported at once.
-    jwt_issuers = _PathField(data_key="LIKES_JWT_ISSUERS", load_default=None)
+    jwt_issuers = setting_fields.AbsolutePath(data_key="LIKES_JWT_ISSUERS", load_default=None)
     guest_likes = fields.Boolean(data_key="LIKES_GUEST_LIKES", load_default=False)
     voters = fields.String(
         data_key="LIKES_VOTERS", load_default="nobody", validate=validate.OneOf(["nobody", "users", "everyone"])
     )
-    entries_from = _Pattern(data_key="LIKES_ENTRIES_FROM", load_default=None)
+    entries_from = setting_fields.Pattern(data_key="LIKES_ENTRIES_FROM", load_default=None)
     trusted_proxies = fields.Integer(data_key="LIKES_TRUSTED_PROXIES", load_default=0, validate=validate.Range(0, 16))
-    cors_origins = _Origins(data_key="LIKES_CORS_ORIGINS", load_default=())
+    cors_origins = setting_fields.Origins(data_key="LIKES_CORS_ORIGINS", load_default=())
     cross_site_cookies = fields.Boolean(data_key="LIKES_CROSS_SITE_COOKIES", load_default=False)
-    qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=_field_name)
+    qa_id_field = fields.String(data_key="LIKES_QA_ID_FIELD", load_default="_id", validate=setting_fields.field_name)
     overflow_at = fields.Integer(data_key="LIKES_OVERFLOW_AT", load_default=1_000, validate=validate.Range(0, 100_000))
     qa_overflow_at = fields.Integer(
         data_key="LIKES_QA_OVERFLOW_AT", load_default=0, validate=validate.Range(0, 100_000)
@@ -294,23 +177,35 @@ class _SettingsSchema(Schema):
     audit_days = fields.Integer(data_key="LIKES_AUDIT_DAYS", load_default=400, validate=validate.Range(1, 36_500))
     ratelimit_enabled = fields.Boolean(data_key="LIKES_RATELIMIT_ENABLED", load_default=True)
     ratelimit_storage_uri = fields.String(
-        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=_limit_storage
+        data_key="LIKES_RATELIMIT_STORAGE_URI", load_default=None, validate=setting_fields.limit_storage
     )
     limit_toggle_address = fields.String(
-        data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=_limit
+        data_key="LIKES_LIMIT_TOGGLE_ADDRESS", load_default="60/minute", validate=setting_fields.rate_limit
     )
     limit_toggle_burst = fields.String(
-        data_key="LIKES_LIMIT_TOGGLE_BURST", load_default="10 per 10 seconds", validate=_limit
+        data_key="LIKES_LIMIT_TOGGLE_BURST", load_default="10 per 10 seconds", validate=setting_fields.rate_limit
     )
-    limit_toggle_user = fields.String(data_key="LIKES_LIMIT_TOGGLE_USER", load_default="30/minute", validate=_limit)
-    limit_toggle_entry = fields.String(data_key="LIKES_LIMIT_TOGGLE_ENTRY", load_default="10/minute", validate=_limit)
-    limit_status = fields.String(data_key="LIKES_LIMIT_STATUS", load_default="300/minute", validate=_limit)
-    limit_qa_vote = fields.String(data_key="LIKES_LIMIT_QA_VOTE", load_default="120/minute", validate=_limit)
-    limit_vote = fields.String(data_key="LIKES_LIMIT_VOTE", load_default="120/minute", validate=_limit)
-    metrics_allow = _Networks(
+    limit_toggle_user = fields.String(
+        data_key="LIKES_LIMIT_TOGGLE_USER", load_default="30/minute", validate=setting_fields.rate_limit
+    )
+    limit_toggle_entry = fields.String(
+        data_key="LIKES_LIMIT_TOGGLE_ENTRY", load_default="10/minute", validate=setting_fields.rate_limit
+    )
+    limit_status = fields.String(
+        data_key="LIKES_LIMIT_STATUS", load_default="300/minute", validate=setting_fields.rate_limit
+    )
+    limit_qa_vote = fields.String(
+        data_key="LIKES_LIMIT_QA_VOTE", load_default="120/minute", validate=setting_fields.rate_limit
+    )
+    limit_vote = fields.String(
+        data_key="LIKES_LIMIT_VOTE", load_default="120/minute", validate=setting_fields.rate_limit
+    )
+    metrics_allow = setting_fields.Networks(
         data_key="LIKES_METRICS_ALLOW", load_default=(ip_network("127.0.0.0/8"), ip_network("::1/128"))
     )
-    trusted_hosts = _CommaSeparated(data_key="LIKES_TRUSTED_HOSTS", load_default=(), validate=_hosts)
+    trusted_hosts = setting_fields.CommaSeparated(
+        data_key="LIKES_TRUSTED_HOSTS", load_default=(), validate=setting_fields.hosts
+    )
     log_format = fields.String(
         data_key="LIKES_LOG_FORMAT", load_default="auto", validate=validate.OneOf(["auto", "json", "text"])
     )

@@ -92,13 +92,8 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     if database is None:
         database = _open_database(settings)
     database = instrumented(with_prefix(database, settings.collection_prefix))
-    app = Application(__name__, static_folder=None)
+    app = _application(settings)
     app.extensions[DATABASE] = database
-    # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML (and paths.kept_as_sent).
-    app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
-    csrf.register(app, _secrets(settings), cross_site=settings.cross_site_cookies)
     guests = GuestIds(_secrets(settings)[0])
     rate_limits = limits.create(settings, guests.digest)
 
@@ -132,16 +127,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(_qa_votes(settings, votes, records, rate_limits, authenticator))
     app.register_blueprint(_simple_likes(settings, entries, votes, records, rate_limits, authenticator))
     app.register_blueprint(_diaspora(person_tokens, database, votes))
-    targets = Targets(votes, entries, PostRepository(database))
-    lists = Lists(
-        targets,
-        votes,
-        votes_of_voter,
-        NameRepository(database),
-        Cursors(_secrets(settings)),
-        VotersFor(settings.voters),
-    )
-    app.register_blueprint(_host(settings, votes, targets, lists, rate_limits, authenticator))
+    app.register_blueprint(_host(settings, database, votes, votes_of_voter, entries, rate_limits, authenticator))
     audit = AuditLog(database, settings.audit_days, guests.digest)
     leaving = Leaving(database, audit, settings.qa_id_field)
     app.extensions[VOTER_JOBS] = leaving.work
@@ -150,9 +136,18 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.register_blueprint(openapi_routes.create_blueprint(DIALECTS))
     if settings.demo:
         app.register_blueprint(_demo(settings, database, votes, sessions))
-    protected = security_headers.protected(app.wsgi_app)
-    served = paths.kept_as_sent(behind_proxies(protected, settings.trusted_proxies))
-    app.wsgi_app = _within_deadline(served)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = _wrapped(app.wsgi_app, settings)  # type: ignore[assignment,method-assign]
+    return app
+
+
+def _application(settings: Settings) -> Application:
+    """Make the application without any route."""
+    app = Application(__name__, static_folder=None)
+    # A doubled slash is an unknown URL, in the dialect of its prefix, not a redirect in HTML (and paths.kept_as_sent).
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    csrf.register(app, _secrets(settings), cross_site=settings.cross_site_cookies)
     return app
 
 
@@ -220,12 +215,22 @@ def _simple_likes(
 
 def _host(
     settings: Settings,
+    database: Database,
     votes: VoteRepository,
-    targets: Targets,
-    lists: Lists,
+    votes_of_voter: VotesOfVoter,
+    entries: EntryRepository,
     rate_limits: RateLimits,
     authenticator: Authenticator,
 ) -> Blueprint:
+    targets = Targets(votes, entries, PostRepository(database))
+    lists = Lists(
+        targets,
+        votes,
+        votes_of_voter,
+        NameRepository(database),
+        Cursors(_secrets(settings)),
+        VotersFor(settings.voters),
+    )
     return host_routes.create_blueprint(
         authenticator,
         votes,
@@ -280,6 +285,12 @@ def _diaspora(person_tokens: BearerAuthenticator, database: Database, votes: Vot
         PeopleRepository(database),
         LikeGuids(database),
     )
+
+
+def _wrapped(app: "WSGIApplication", settings: Settings) -> "WSGIApplication":
+    """Return the application with all that is done outside of Flask."""
+    behind = behind_proxies(security_headers.protected(app), settings.trusted_proxies)
+    return _within_deadline(paths.kept_as_sent(behind))
 
 
 def _within_deadline(app: "WSGIApplication") -> "WSGIApplication":

@@ -32,6 +32,6 @@ def test_storage_is_refused_when_we_do_not(value: str) -> None:
 
 
 def test_redis_is_refused_with_what_to_install_when_its_client_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.settings.find_spec", lambda _: None)
+    monkeypatch.setattr("config.setting_fields.find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"likes-api\[redis\]"):
         Settings.from_environment({"LIKES_RATELIMIT_STORAGE_URI": "redis://localhost"})
