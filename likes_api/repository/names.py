@@ -32,7 +32,8 @@ class NameRepository:
         with self._users.aggregate(pipeline, batchSize=len(keys) + len(ids) + 1, collation=SIMPLE) as rows:
             # The last of an id counts: of two users, the one whose id is the string itself.
             found = sorted(rows, key=lambda row: (row["person"] is people_first, isinstance(row["_id"], str)))
-        return {str(row["_id"]): row["name"] for row in found}
+        # Of an array one element may have been the string.
+        return {str(row["_id"]): row["name"] for row in found if isinstance(row["name"], str)}
 
 
 _PERSON: Document = {"$project": {"name": 1, "person": {"$literal": True}}}
