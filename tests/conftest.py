@@ -19,6 +19,7 @@ from tests.support import mongomock_gaps
 from tests.support.commands import CountedCommands
 from tests.support.settings import settings
 
+pytest_plugins = ["tests.support.interface_plugin"]
 mongomock_gaps.install()
 # A machine that is shared stalls for longer than the 200 ms that hypothesis gives an example, and draws slowly.
 hypothesis.settings.register_profile(
