@@ -14,7 +14,7 @@ run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
 
 test: system-test $(DEVELOPMENT) $(NPM_INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The inner loop: no server, no browser.
 unit: $(DEVELOPMENT)
