@@ -6,15 +6,21 @@ from typing import Any, NoReturn
 
 import pytest
 from flask import Flask
+from pymongo.errors import ServerSelectionTimeoutError
 
 from likes_api.app import DIALECTS, create_app
 from likes_api.http.interface import DESCRIPTION
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.documents import Database
 from likes_api.openapi.document import make_document
 from likes_api.repository.administration import Administration, Unwritable
+from likes_api.repository.credentials.sessions import SessionRepository
+from likes_api.repository.idempotency_keys import IdempotencyRepository, KeyInUse
+from likes_api.repository.voters import in_arrays
 from tests.support import diaspora, host
-from tests.support.every_route import ADMIN_TOKEN, CALLS, Call, populate
+from tests.support.every_route import ADMIN_TOKEN, CALLS, Call, populate, send
 from tests.support.interface import DOCUMENT, Interface, UndocumentedAnswer
+from tests.support.qa_votes import COOKIE
 from tests.support.settings import settings
 
 # Those of operators and browsers, not of applications.
@@ -84,6 +90,7 @@ def test_url_is_405_in_form_when_it_does_not_take_the_method(app: Flask, url: st
         *((method, "/admin/targets/entry/e") for method in ("PUT", "PATCH", "DELETE")),
         *(("PUT", "/admin/people/p"), ("PUT", "/admin/users/u"), ("DELETE", "/admin/users/u")),
         *(("POST", "/admin/sessions"), ("POST", "/admin/tokens")),
+        *(("DELETE", "/admin/people/p"), ("DELETE", "/admin/voters/v"), ("POST", "/admin/voters/v/merge")),
     ],
 )
 def test_administrator_is_refused_when_the_body_is_too_long_or_of_another_type(
@@ -109,6 +116,42 @@ def test_write_is_409_when_the_document_cannot_take_it(app: Flask, monkeypatch: 
 
     monkeypatch.setattr(Administration, "put", refuse)
     assert [app.test_client().put(url, headers=ADMIN, json=body).status_code for url, body in WRITES] == [409] * 3
+
+
+def test_like_is_409_when_the_first_request_with_its_key_is_under_way(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> NoReturn:
+        raise KeyInUse
+
+    monkeypatch.setattr(IdempotencyRepository, "once", refuse)
+    [toggle] = [call for call in CALLS if call.rule.endswith("/toggle") and call.key]
+    assert send(app, toggle, "").status_code == 409
+
+
+def test_caller_is_503_when_the_database_does_not_know_the_session(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> NoReturn:
+        raise ServerSelectionTimeoutError
+
+    monkeypatch.setattr(SessionRepository, "user_of", fail)
+    client = app.test_client()
+    client.set_cookie(COOKIE, "a-database-session")
+    assert client.get("/api/me").status_code == 503
+
+
+def test_person_is_202_when_there_is_more_than_one_request_has_time_for(
+    app: Flask, module_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timeouts, "VOTER_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(in_arrays, "BATCH", 1)
+    liked = {"likedBy": ["leaver"], "upvotes": 1, "dislikedBy": [], "downvotes": 0}
+    module_database["likes_entries"].insert_many({"_id": f"of-leaver-{number}", **liked} for number in range(3))
+    client = app.test_client()
+    assert client.put("/admin/people/leaver", headers=ADMIN, json={"diaspora_id": "l", "name": "n"}).status_code == 201
+    statuses = [client.delete("/admin/people/leaver", headers=ADMIN).status_code]
+    while statuses[-1] != 204:
+        statuses.append(client.delete("/admin/people/leaver", headers=ADMIN).status_code)
+    assert set(statuses) == {202, 204}
 
 
 def test_vote_is_taken_back_by_nobody_whose_token_does_not_reach_the_post(

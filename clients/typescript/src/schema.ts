@@ -501,13 +501,13 @@ export interface components {
             guid: string;
             author: components["schemas"]["Author"];
         };
-        TokenError: {
-            error: string;
-            error_description: string;
-        };
         CodedError: {
             code: number;
             message: string;
+        };
+        TokenError: {
+            error: string;
+            error_description: string;
         };
         ChangedVote: {
             upvotes: number;
@@ -1267,16 +1267,16 @@ export interface operations {
                     "application/json": components["schemas"]["Like"][];
                 };
             };
-            /** @description invalid_request The request carries more than one access token */
+            /** @description 400 Bad request; invalid_request The request carries more than one access token */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     /** @description What is wrong with the token (RFC 6750, section 3). */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenError"];
+                    "application/json": components["schemas"]["CodedError"] | components["schemas"]["TokenError"];
                 };
             };
             /** @description invalid_token The access token is invalid, expired or revoked; 401 Unauthorized user */
@@ -1387,16 +1387,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request The request carries more than one access token */
+            /** @description 400 Bad request; invalid_request The request carries more than one access token */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     /** @description What is wrong with the token (RFC 6750, section 3). */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenError"];
+                    "application/json": components["schemas"]["CodedError"] | components["schemas"]["TokenError"];
                 };
             };
             /** @description invalid_token The access token is invalid, expired or revoked; 401 Unauthorized user */
@@ -1517,16 +1517,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request The request carries more than one access token */
+            /** @description 400 Bad request; invalid_request The request carries more than one access token */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     /** @description What is wrong with the token (RFC 6750, section 3). */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenError"];
+                    "application/json": components["schemas"]["CodedError"] | components["schemas"]["TokenError"];
                 };
             };
             /** @description invalid_token The access token is invalid, expired or revoked; 401 Unauthorized user */
@@ -1669,16 +1669,16 @@ export interface operations {
                     "application/json": components["schemas"]["Like"][];
                 };
             };
-            /** @description invalid_request The request carries more than one access token */
+            /** @description 400 Bad request; invalid_request The request carries more than one access token */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     /** @description What is wrong with the token (RFC 6750, section 3). */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenError"];
+                    "application/json": components["schemas"]["CodedError"] | components["schemas"]["TokenError"];
                 };
             };
             /** @description invalid_token The access token is invalid, expired or revoked; 401 Unauthorized user */
@@ -1788,16 +1788,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request The request carries more than one access token */
+            /** @description 400 Bad request; invalid_request The request carries more than one access token */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     /** @description What is wrong with the token (RFC 6750, section 3). */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenError"];
+                    "application/json": components["schemas"]["CodedError"] | components["schemas"]["TokenError"];
                 };
             };
             /** @description invalid_token The access token is invalid, expired or revoked; 401 Unauthorized user */
@@ -1917,16 +1917,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description invalid_request The request carries more than one access token */
+            /** @description 400 Bad request; invalid_request The request carries more than one access token */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     /** @description What is wrong with the token (RFC 6750, section 3). */
-                    "WWW-Authenticate": string;
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenError"];
+                    "application/json": components["schemas"]["CodedError"] | components["schemas"]["TokenError"];
                 };
             };
             /** @description invalid_token The access token is invalid, expired or revoked; 401 Unauthorized user */

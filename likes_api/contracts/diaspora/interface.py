@@ -1,6 +1,7 @@
 """The description of contract 3 for the published interface."""
 
 from likes_api.contracts.diaspora import errors, paging
+from likes_api.http.errors import Refused
 from likes_api.http.interface import CACHE_CONTROL, TEXT, Answer, Operation, Parameter, Refusal, list_of, object_of
 from likes_api.identity.bearer import AmbiguousCredential, Scope
 from likes_api.identity.caller import InvalidCredential
@@ -12,6 +13,8 @@ _LIKE = object_of(
 )
 _AUTHOR = {"guid": "person-bob", "diaspora_id": "bob@example.com", "name": "Bob Testing"}
 _READ: list[Refusal] = [
+    # Of another host than those of LIKES_TRUSTED_HOSTS.
+    Refused(400, "Bad request"),
     AmbiguousCredential,
     InvalidCredential,
     errors.no_token(),
