@@ -57,10 +57,12 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
         "User-Agent": "Curious/1.0",
         "X-Request-ID": REQUEST_ID,
     }
+    voted: list[int] = []
     with started_server(variables) as server:
         for query in ("", "?access_token=z0q-token&email=zorro@example.org"):
             answer = requests.post(server.url + URL + query, json=BALLOT, headers=headers, timeout=60)
             assert answer.status_code in {200, 409}
+            voted.append(answer.status_code)
         bearer = headers | {"Authorization": "Bearer z0q-token"}
         assert requests.post(server.url + URL, json=BALLOT, headers=bearer, timeout=60).status_code == 401
         requests.get(f"{server.url}/no/such?token=z0q-token", headers=headers, timeout=60)
@@ -68,8 +70,7 @@ def test_log_has_one_line_for_each_request_and_nothing_of_the_client_in_it(
         text = Path(server.log).read_text()
     ours = [each for each in lines if each.get("request_id") == REQUEST_ID]
     assert [(each["method"], each["route"], each["status"]) for each in ours] == [
-        ("POST", URL, 200),
-        ("POST", URL, 200),
+        *(("POST", URL, status) for status in voted),
         ("POST", URL, 401),
         ("GET", None, 404),
     ]
