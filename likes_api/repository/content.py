@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 from likes_api.mongodb import collections
 from likes_api.mongodb.capabilities import has_transactions
 from likes_api.mongodb.documents import Database, Document
+from likes_api.repository.votes import vote_fields
 from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.bulk_import import BulkImport, MoveFailed, into_arrays
 from likes_api.repository.votes.maintenance.migration import Migration
@@ -101,7 +102,7 @@ class ContentRepository:
         """Import the votes of records whose document did not take them, because they are too many or moved."""
         kind = TargetKind(records[indexes[0]].kind)
         field_ = self._finder.id_field(kind)
-        voters = {"$add": [{"$size": {"$ifNull": [f"${array}", []]}} for array in ("likedBy", "dislikedBy")]}
+        voters = {"$add": [{"$size": vote_fields.array(name)} for name in ("likedBy", "dislikedBy")]}
         conditions: list[Document] = [{OVERFLOW: {"$exists": True}}]
         if self._may_move(kind):
             conditions.append({"$expr": {"$gt": [voters, self._overflow_at[kind]]}})

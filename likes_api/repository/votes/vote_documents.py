@@ -230,7 +230,8 @@ class VoteDocuments:
         state = document[OVERFLOW]
         counts = {}
         for vote, half in HALVES.items():
-            total, ahead = whole(document.get(half.counter)) or 0, whole(state.get(vote.value)) or 0
+            # A host may have written anything there.
+            total, ahead = max(0, whole(document.get(half.counter)) or 0), whole(state.get(vote.value)) or 0
             counts[half.counter] = max(0, total - ahead + sums.get(vote.value, 0))
         if self._maintenance is not None:
             self._maintenance.voted(id_, sums.get("open", 0))

@@ -88,3 +88,12 @@ def test_bad_line_is_named_and_the_others_are_imported(database: Database, bad: 
     [fault] = put(database, {"id": "first"}, bad, {"id": "last"})
     assert fault.startswith("line 2: ")
     assert [entry["_id"] for entry in database["likes_entries"].find().sort("_id")] == ["first", "last"]
+
+
+@pytest.mark.parametrize("held", [{"x": True}, "x", 7])
+def test_lines_with_votes_are_imported_beside_an_entry_whose_array_is_none(database: Database, held: Any) -> None:
+    database["likes_entries"].insert_one({"_id": "broken", "likedBy": held})
+    lines = ({"id": "broken"}, {"id": "broken", "likedBy": ["a"]}, {"id": "other", "likedBy": ["a", "b"]})
+    faults = put(database, *lines)
+    assert [fault.partition(":")[0] for fault in faults] == ["line 2"]
+    assert (database["likes_entries"].find_one({"_id": "other"}) or {})["likedBy"] == ["a", "b"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -12,10 +13,12 @@ from likes_api.mongodb.documents import Database
 from likes_api.repository.audit import AuditLog
 from likes_api.repository.voters.leaving import Leaving
 from likes_api.repository.votes.array_fields import OVERFLOW
+from likes_api.repository.votes.consistency.repair import verify_votes
 from likes_api.repository.votes.maintenance.migration import _Move
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
 from likes_api.votes import Target, TargetKind, Vote
+from tests.support.moved import move
 from tests.support.voters import inexact, make_indexes, traces, votes_in
 
 ENTRY = Target(TargetKind.ENTRY, "e")
@@ -136,3 +139,17 @@ def test_sets_that_no_target_names_are_rid_of_the_voter(leaving: Leaving, databa
     assert traces(database, "leaver-x") == []
     assert database["likes_votes"].count_documents({}) == 2
     database["likes_votes"].delete_many({})
+
+
+@pytest.mark.parametrize("counter", ["5", None, [], False, float("nan"), -3])
+def test_voter_is_erased_when_a_host_wrote_no_number_as_counter_of_a_moved_target(
+    database: Database, counter: Any
+) -> None:
+    make_indexes(database)
+    database["likes_entries"].insert_one({"_id": "e", "likedBy": ["leaver-x", *OTHERS], "upvotes": 3})
+    move(database, ENTRY)
+    database["likes_entries"].update_one({"_id": "e"}, {"$set": {"upvotes": counter}})
+    assert erase(Leaving(database, AuditLog(database, 1, str.upper)), 60.0)
+    assert traces(database, "leaver-x") == []
+    assert all(mended for _, fault, mended in verify_votes(database, repair=True) if fault is not None)
+    assert votes_in(database, ENTRY) == (OTHERS, [])

@@ -17,6 +17,7 @@ from pymongo.read_concern import ReadConcern
 from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
+from likes_api.repository.votes import vote_fields
 from likes_api.repository.votes.array_fields import OVERFLOW
 from likes_api.repository.votes.vote_document_fields import PENDING_FIELDS, votes_of, without_vote
 
@@ -99,7 +100,7 @@ class Compaction:
         return state, pending
 
     def compact(self, id_: ObjectId, moved: Moved, batch: int = BATCH) -> int | None:
-        """Compact some pending votes in one transaction: they are pending no more, and the published change is final.
+        """Compact some pending votes in one transaction: they are pending no more, and their change is final.
 
         :returns: how many; ``None``, and nothing is changed, if another process does it or wrote to the same documents.
         """
@@ -143,27 +144,41 @@ class Compaction:
 
     def _compact(self, id_: ObjectId, moved: Moved, batch: int, session: ClientSession) -> int:
         fields = {"up": 1, "down": 1}
-        found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch))
-        if not found:
+        # One more, to know whether these are all.
+        found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch + 1))
+        taken = found[:batch]
+        if not taken:
             return 0
         closed = {"$unset": dict.fromkeys(PENDING_FIELDS, "")}
-        self._votes.update_many({"_id": {"$in": [each["_id"] for each in found]}}, closed, session=session)
+        self._votes.update_many({"_id": {"$in": [each["_id"] for each in taken]}}, closed, session=session)
         # Last, so that the target's own document is held for the shortest time.
-        steps = {f"{OVERFLOW}.{up}": -sum(each[up] for each in found) for _, up in _COUNTERS}
         done = collections.get(self._database, moved.collection).update_one(
-            {"_id": moved.key, f"{OVERFLOW}.id": id_},
-            {"$inc": {**steps, f"{OVERFLOW}.rev": 1}, "$unset": {_CLAIM: ""}},
-            session=session,
+            {"_id": moved.key, f"{OVERFLOW}.id": id_}, [{"$set": _final(taken, all_=taken == found)}], session=session
         )
         if not done.matched_count:
             session.abort_transaction()
             return 0
-        return len(found)
+        return len(taken)
 
     def prune(self, id_: ObjectId) -> None:
         """Delete the documents of voters who have no vote any more: the dearest step, and the least urgent."""
         self._votes.delete_many(without_vote(id_))
 
 
-def _plus(counter: str, step: int) -> Document:
-    return {"$add": [{"$ifNull": [f"${counter}", 0]}, step]}
+def _final(votes: list[Document], *, all_: bool) -> Document:
+    """Return the fields of a target after the compaction of these votes.
+
+    Some may have come since the totals were published last. Where they are all that are pending, nobody would look at
+    this target again, so their totals are published as well.
+    """
+    fields: Document = {f"{OVERFLOW}.rev": {"$add": [f"${OVERFLOW}.rev", 1]}, _CLAIM: "$$REMOVE"}
+    for counter, up in _COUNTERS:
+        ahead, change = f"${OVERFLOW}.{up}", sum(each[up] for each in votes)
+        if all_:
+            fields[counter] = {"$max": [0, _plus(counter, {"$subtract": [change, ahead]})]}
+        fields[f"{OVERFLOW}.{up}"] = 0 if all_ else {"$subtract": [ahead, change]}
+    return fields
+
+
+def _plus(counter: str, step: Any) -> Document:
+    return {"$add": [vote_fields.count(counter), step]}
