@@ -8,7 +8,7 @@ NPM_PROJECTS := tests/e2e/frameworks tests/e2e/hosts/nextjs $(TYPESCRIPT)
 NPM_INSTALLED := $(NPM_PROJECTS:=/node_modules/.package-lock.json)
 SOURCES := likes_api config wsgi.py tests harness bench faults deploy clients/python
 
-.PHONY: run test unit check interface format bench faults system-run system-check system-test system-npm clean
+.PHONY: run test unit check interface format fuzz bench faults system-run system-check system-test system-npm clean
 
 run: system-run $(RUNTIME)
 	$(BIN)/likes-api run --demo
@@ -41,6 +41,10 @@ interface: $(DEVELOPMENT) $(TYPESCRIPT)/node_modules/.package-lock.json
 format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+# Requests made from the published interface, many more than in make test: a quarter of an hour.
+fuzz: system-test $(DEVELOPMENT)
+	FUZZ_EXAMPLES=500 $(BIN)/python -m pytest tests/fuzz
 
 bench: system-test $(DEVELOPMENT)
 	$(BIN)/python -m bench
