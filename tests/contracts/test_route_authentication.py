@@ -31,6 +31,8 @@ OPEN = {
     "/demo/sign-out",
     "/healthz",
     "/metrics",
+    "/docs",
+    "/docs/<asset>",
     "/openapi.json",
     "/readyz",
     "/widget/like-button.<version>.js",

@@ -28,6 +28,7 @@ _VALUES: Mapping[str, str] = {
     "comment_guid": diaspora.comment_on(diaspora.PUBLIC),
     "version": "0",
     "name": "demo.css",
+    "asset": "docs.js",
     "type_": "question",
     "id_": "q_123",
     "guid": diaspora.BOB,
