@@ -8,15 +8,18 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from harness.documents import named_database
+from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.lists.votes_of_voter import Place, VotesOfVoter
 from likes_api.repository.votes.maintenance.backfill import name_targets
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.repository.votes.targets import TargetFinder
-from likes_api.server.deployment import ensure_indexes
+from likes_api.server.deployment import ensure_indexes, prepare
 from likes_api.votes import Target, TargetKind, Vote
+from tests.support.clock import eventually
 from tests.support.commands import CountedCommands
 from tests.support.moved import move
+from tests.support.settings import settings
 
 COMMENT, ENTRY, QUESTION = TargetKind.COMMENT, TargetKind.ENTRY, TargetKind.QUESTION
 VOTES = 2_000
@@ -101,6 +104,15 @@ def test_votes_name_their_targets_whatever_wrote_them(database: Database) -> Non
     name_targets(database, TargetFinder("slug"))
     assert _names(database) == {("questions._id", "q"), ("questions.slug", "why")}
     assert _listed(database, "slug", "before") == [Target(QUESTION, "why")]
+
+
+def test_votes_name_their_targets_when_a_worker_has_started(mongod: EmbeddedMongod, database: Database) -> None:
+    ensure_indexes(database)
+    database["likes_entries"].insert_one({"_id": "e", "likedBy": ["ada"], "upvotes": 1})
+    move(database, Target(ENTRY, "e"))
+    as_by_an_earlier_version(database)
+    prepare(settings(MONGODB_URI=mongod.uri, MONGODB_DATABASE=database.name), None)
+    eventually(lambda: _names(database) == {("entries._id", "e")})
 
 
 def _names(database: Database) -> set[tuple[Any, Any]]:
