@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson import ObjectId
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,32 +14,13 @@ from harness.documents import faults
 from likes_api.app import create_app
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.consistency.repair import verify_votes
+from tests.support.bson_values import ANYTHING, HEX, NUMBERS, SCALARS, VOTERS
 from tests.support.diaspora import BOB, token_of
 from tests.support.qa_votes import post
 from tests.support.settings import settings as app_settings
 from tests.support.simple_likes import Visitor
 
-HEX = "64b7f0c2a1b2c3d4e5f60718"
-VOTERS = ["ada", "eve", HEX]
 SETS = [ObjectId("64b7f0c2a1b2c3d4e5f60700"), ObjectId("64b7f0c2a1b2c3d4e5f60701")]
-NUMBERS = st.one_of(
-    st.integers(-(2**63), 2**63 - 1).map(Int64),
-    st.integers(-5, 5),
-    st.floats(),
-    st.sampled_from([Decimal128(each) for each in ("5", "-1", "2.5", "NaN", "Infinity", "9E6000", "1E-6000")]),
-)
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    NUMBERS,
-    st.sampled_from([*VOTERS, "", "$x", "x" * 300, ObjectId(HEX), ObjectId(), Binary(b"x"), MinKey(), MaxKey()]),
-    st.sampled_from([datetime(2026, 1, 1, tzinfo=UTC), Timestamp(1, 1), Regex("x"), Code("x"), Regex(".*")]),
-)
-ANYTHING = st.recursive(
-    SCALARS,
-    lambda each: st.lists(each, max_size=4) | st.dictionaries(st.sampled_from(["a", "id", "form"]), each, max_size=3),
-    max_leaves=6,
-)
 MISSING = st.just(...)
 STATES = st.fixed_dictionaries(
     {},

@@ -27,7 +27,7 @@ from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import KINDS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import key, votes_of
-from likes_api.repository.votes.vote_fields import HALVES, count
+from likes_api.repository.votes.vote_fields import HALVES, count, integer
 from likes_api.votes import Target, Vote
 
 BATCH = 200
@@ -198,10 +198,10 @@ class VotesInDocuments:
 
 def _remaining(pending: Mapping[str, Any], row: Mapping[str, Any], lost: str | None) -> Document:
     """Return the counters of a target whose vote document ``row`` is deleted."""
-    fields: Document = {f"{OVERFLOW}.rev": {"$add": [{"$ifNull": [f"${OVERFLOW}.rev", 0]}, 1]}}
+    fields: Document = {f"{OVERFLOW}.rev": {"$add": [integer(f"{OVERFLOW}.rev"), 1]}}
     for vote, _, counter in HALVES:
         ahead = f"{OVERFLOW}.{vote.value}"
-        compacted = {"$subtract": [count(counter), {"$ifNull": [f"${ahead}", 0]}]}
+        compacted = {"$subtract": [count(counter), integer(ahead)]}
         all_ = pending.get(vote.value, 0)
         fields[counter] = {"$max": [0, {"$add": [compacted, all_ - (lost == vote)]}]}
         fields[ahead] = all_ - row.get(vote.value, 0)

@@ -11,6 +11,7 @@ Source: MongoDB manual, "Updates with Aggregation Pipeline".
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -73,7 +74,10 @@ def state_of(document: Mapping[str, Any]) -> tuple[Form, ObjectId] | None:
 def whole(value: Any) -> int | None:
     """Return a counter's value as an integer, from a number of any BSON type; ``None`` for what is no such number."""
     number = value.to_decimal() if isinstance(value, Decimal128) else value
-    if isinstance(number, bool) or not hasattr(number, "__trunc__") or not -MAX_COUNT <= number <= MAX_COUNT:
+    if isinstance(number, bool) or not hasattr(number, "__trunc__"):
+        return None
+    # A decimal NaN cannot be compared.
+    if (isinstance(number, Decimal) and number.is_nan()) or not -MAX_COUNT <= number <= MAX_COUNT:
         return None
     return int(number) if number == int(number) else None
 

@@ -23,7 +23,7 @@ from likes_api.repository.votes.maintenance.compaction import Compaction, Moved
 from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import COLLECTIONS, SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import key, on_target, votes_of
-from likes_api.repository.votes.vote_fields import HALVES, array, count
+from likes_api.repository.votes.vote_fields import HALVES, array, count, integer, plus
 from likes_api.votes import Change, Target, Vote
 
 _CHUNK = 2_000
@@ -130,9 +130,9 @@ class BulkImport:
         self._votes.insert_many(fresh, session=session)
         steps = Counter(_COUNTERS[Vote(each["vote"])] for each in fresh)
         targets = collections.get(self._database, moved.collection)
-        counted = targets.update_one(
-            {"_id": moved.key, f"{OVERFLOW}.id": id_}, {"$inc": steps | {f"{OVERFLOW}.rev": 1}}, session=session
-        )
+        counts: Document = {counter: plus(counter, step) for counter, step in steps.items()}
+        counts[f"{OVERFLOW}.rev"] = {"$add": [integer(f"{OVERFLOW}.rev"), 1]}
+        counted = targets.update_one({"_id": moved.key, f"{OVERFLOW}.id": id_}, [{"$set": counts}], session=session)
         if not counted.matched_count:
             raise MoveFailed("the target has been deleted meanwhile")
 

@@ -25,10 +25,7 @@ def milliseconds_ago(seconds: float) -> Expression:
 
 def is_count(counter: str) -> Expression:
     """Whether a field holds a count: an integer from 0, as a number of any BSON type."""
-    value = f"${counter}"
-    # NaN is less than all numbers. `$and` stops at the first that is false, so `$trunc` meets numbers only.
-    bounds = [{"$gte": [value, 0]}, {"$lte": [value, MAX_COUNT]}]
-    return {"$and": [{"$isNumber": value}, *bounds, {"$eq": [value, {"$trunc": value}]}]}
+    return _is_whole(counter, 0)
 
 
 def count(counter: str) -> Expression:
@@ -36,10 +33,26 @@ def count(counter: str) -> Expression:
     return {"$cond": [is_count(counter), {"$toLong": f"${counter}"}, 0]}
 
 
+def plus(counter: str, step: Any) -> Expression:
+    """Change a counter by a number, but not below 0."""
+    return {"$max": [0, {"$add": [count(counter), step]}]}
+
+
 def is_integer(path: str) -> Expression:
-    """Whether a field of our own holds an integer that can be added to."""
+    """Whether a field of our own holds an integer that can be added to, as a number of any BSON type."""
+    return _is_whole(path, -MAX_COUNT)
+
+
+def integer(path: str) -> Expression:
+    """Read a field of our own; what is no integer is 0."""
+    return {"$cond": [is_integer(path), {"$toLong": f"${path}"}, 0]}
+
+
+def _is_whole(path: str, least: int) -> Expression:
     value = f"${path}"
-    return {"$and": [{"$in": [{"$type": value}, ["int", "long"]]}, {"$lte": [{"$abs": value}, MAX_COUNT]}]}
+    # NaN is less than all numbers. `$and` stops at the first that is false, so `$trunc` meets numbers only.
+    bounds = [{"$gte": [value, least]}, {"$lte": [value, MAX_COUNT]}]
+    return {"$and": [{"$isNumber": value}, *bounds, {"$eq": [value, {"$trunc": value}]}]}
 
 
 def array(name: str) -> Expression:

@@ -18,7 +18,7 @@ from likes_api.repository.votes.consistency.vote_sets import OWN
 from likes_api.repository.votes.maintenance.migration import Migration
 from likes_api.repository.votes.targets import SIMPLE, TargetFinder
 from likes_api.repository.votes.vote_document_fields import key, votes_of
-from likes_api.repository.votes.vote_fields import HALVES, array, count, distinct_voters, is_integer, normalized
+from likes_api.repository.votes.vote_fields import HALVES, array, count, distinct_voters, integer, normalized
 from likes_api.votes import Vote
 
 _CHUNK = 1_000
@@ -139,10 +139,7 @@ class Repairer:
     def _mend_overflow(self, fault: Fault) -> None:
         """Remove a ``likesOverflow`` that names no set of votes; complete one that does."""
         id_, form, moved = f"${OVERFLOW}.id", f"${OVERFLOW}.form", Form.MOVED.value
-        numbers = {
-            each: {"$cond": [is_integer(f"{OVERFLOW}.{each}"), f"${OVERFLOW}.{each}", 0]}
-            for each in ("up", "down", "rev")
-        }
+        numbers = {each: integer(f"{OVERFLOW}.{each}") for each in ("up", "down", "rev")}
         named = {"$and": [{"$eq": [{"$type": id_}, "objectId"]}, {"$eq": [form, moved]}]}
         mended = {"$cond": [named, {"id": id_, "form": form, **numbers}, "$$REMOVE"]}
         self._update(fault, {OVERFLOW: mended}, {OVERFLOW: {"$exists": True}, "$expr": {"$not": [is_ours()]}})

@@ -12,7 +12,7 @@ from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW, Form
 from likes_api.repository.votes.targets import SIMPLE
 from likes_api.repository.votes.vote_document_fields import votes_of
-from likes_api.repository.votes.vote_fields import HALVES, array, count, is_count, is_integer, voters
+from likes_api.repository.votes.vote_fields import HALVES, array, count, integer, is_count, is_integer, voters
 from likes_api.votes import Vote
 
 _NONE = ["missing", "null", "undefined"]
@@ -70,8 +70,7 @@ class Numbers:
 def count_moved(database: Database, collection: str, key: Any, id_: ObjectId) -> Numbers | None:
     """Count all votes of a moved target, on an index: 0.5 s for each million. ``None`` if it is gone."""
     ahead = {
-        vote.value: {"$subtract": [count(counter), {"$toLong": {"$ifNull": [f"${OVERFLOW}.{vote.value}", 0]}}]}
-        for vote, _, counter in HALVES
+        vote.value: {"$subtract": [count(counter), integer(f"{OVERFLOW}.{vote.value}")]} for vote, _, counter in HALVES
     }
     open_ = [
         {"$match": {"open": True, "_id.t": id_}},

@@ -17,9 +17,9 @@ from pymongo.read_concern import ReadConcern
 from likes_api.mongodb import collections, timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.documents import Collection, Database, Document
-from likes_api.repository.votes import vote_fields
-from likes_api.repository.votes.array_fields import OVERFLOW
+from likes_api.repository.votes.array_fields import OVERFLOW, whole
 from likes_api.repository.votes.vote_document_fields import PENDING_FIELDS, votes_of, without_vote
+from likes_api.repository.votes.vote_fields import integer, plus
 
 # Votes compacted by one transaction: about 5 ms, during which another vote of one of these voters waits; one that comes
 # between its first look and its write makes it fail.
@@ -70,13 +70,17 @@ class Compaction:
         """
         for _ in range(_ATTEMPTS):
             state, pending = self._read(id_, moved)
-            if state is None or all(pending[ahead] == state[ahead] for _, ahead in _COUNTERS):
-                return state is not None
-            steps = {counter: {"$max": [0, _plus(counter, pending[up] - state[up])]} for counter, up in _COUNTERS}
+            if state is None:
+                return False
+            changes = {up: pending[up] - (whole(state.get(up)) or 0) for _, up in _COUNTERS}
+            if not any(changes.values()):
+                break
+            steps = {counter: plus(counter, changes[up]) for counter, up in _COUNTERS}
             shown = {f"{OVERFLOW}.{up}": pending[up] for _, up in _COUNTERS}
+            revision = state.get("rev")
             done = collections.get(self._database, moved.collection).update_one(
-                {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": state["rev"]},
-                [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": state["rev"] + 1}}],
+                {"_id": moved.key, f"{OVERFLOW}.id": id_, f"{OVERFLOW}.rev": {"$eq": revision}},
+                [{"$set": {**steps, **shown, f"{OVERFLOW}.rev": (whole(revision) or 0) + 1}}],
             )
             if done.matched_count:
                 break
@@ -171,14 +175,10 @@ def _final(votes: list[Document], *, all_: bool) -> Document:
     Some may have come since the totals were published last. Where they are all that are pending, nobody would look at
     this target again, so their totals are published as well.
     """
-    fields: Document = {f"{OVERFLOW}.rev": {"$add": [f"${OVERFLOW}.rev", 1]}, _CLAIM: "$$REMOVE"}
+    fields: Document = {f"{OVERFLOW}.rev": {"$add": [integer(f"{OVERFLOW}.rev"), 1]}, _CLAIM: "$$REMOVE"}
     for counter, up in _COUNTERS:
-        ahead, change = f"${OVERFLOW}.{up}", sum(each[up] for each in votes)
+        ahead, change = integer(f"{OVERFLOW}.{up}"), sum(each[up] for each in votes)
         if all_:
-            fields[counter] = {"$max": [0, _plus(counter, {"$subtract": [change, ahead]})]}
+            fields[counter] = plus(counter, {"$subtract": [change, ahead]})
         fields[f"{OVERFLOW}.{up}"] = 0 if all_ else {"$subtract": [ahead, change]}
     return fields
-
-
-def _plus(counter: str, step: Any) -> Document:
-    return {"$add": [vote_fields.count(counter), step]}
