@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from faults import memory, replica_set, single_node, slow_clients, voters
+from faults import large_import, memory, replica_set, single_node, slow_clients, voters
 from harness.report import Report
 
 SCENARIOS: dict[str, Callable[[], Report]] = {
@@ -12,7 +12,11 @@ SCENARIOS: dict[str, Callable[[], Report]] = {
     "single_node": single_node.main,
     "slow_clients": slow_clients.main,
 }
-LONG: dict[str, Callable[[], Report]] = {"memory": memory.main, "voters": voters.main}
+LONG: dict[str, Callable[[], Report]] = {
+    "large_import": large_import.main,
+    "memory": memory.main,
+    "voters": voters.main,
+}
 
 
 def main() -> None:

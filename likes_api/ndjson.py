@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, TypeVar
@@ -12,7 +13,9 @@ from likes_api.records import faults_of, load_line, load_token, printable
 from likes_api.repository.content import Record
 from likes_api.repository.credentials.tokens import TokenRecord
 
-BATCH_LINES = 500
+BATCH_LINES = 200
+# After so many lines, some milliseconds, other requests of a worker have their turn.
+TURN_LINES = 20
 # A batch ends at so many bytes; one line may be longer, for it may hold a million voters.
 BATCH_BYTES = 1 << 20
 # Room for more than a million voters. A file without line breaks must not fill the memory.
@@ -90,6 +93,8 @@ def _import(
         numbers: list[int] = []
         faults: dict[int, str] = {}
         for number, line in batch:
+            if number % TURN_LINES == 0:
+                time.sleep(0)
             if not line.strip():
                 continue
             try:
