@@ -57,6 +57,11 @@ def test_document_is_the_same_for_all_settings(module_database: Database, docume
     assert make_document(other, DIALECTS) == document
 
 
+def test_contract_is_described_when_a_route_is_of_it(document: Document) -> None:
+    used = {each["tags"][0] for item in document["paths"].values() for each in item.values() if "tags" in each}
+    assert used == {tag["name"] for tag in document["tags"]}
+
+
 def test_route_is_described_when_it_is_of_a_contract(app: Flask) -> None:
     lacking = [
         rule.rule
