@@ -42,7 +42,7 @@ format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-# Requests made from the published interface, many more than in make test: a quarter of an hour.
+# Requests made from the published interface, many more than in make test: ten minutes.
 fuzz: system-test $(DEVELOPMENT)
 	FUZZ_EXAMPLES=500 $(BIN)/python -m pytest tests/fuzz
 
