@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from harness.documents import emptied_afterwards, named_database
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.maintenance.duty import Duty
@@ -43,6 +44,14 @@ def maintenance_ends() -> Iterator[None]:
         yield
     for duty in duties:
         duty.stop()
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[None]:
+    """Let requests in this process wait longer for the database: a shared machine stalls for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timeouts, "REQUEST_DATABASE_SECONDS", 10.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,11 @@ from tests.support.issuer import HOST_KEY, issuers_file, key_set
 from tests.support.settings import settings
 
 
+@pytest.fixture(scope="module", autouse=True)
+def all_are_patient(patient: None) -> None:
+    """A test about the time that is left sets it itself."""
+
+
 @pytest.fixture(scope="module")
 def empty_pod(client: MongoClient[Document], mongod: EmbeddedMongod) -> Iterator[Pod]:
     counted = CountedCommands()

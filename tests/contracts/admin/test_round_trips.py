@@ -88,10 +88,10 @@ def test_route_sends_these_commands_behind_the_look_at_its_token(
 
 
 def test_import_sends_two_commands_for_each_batch(admin: Administrator, counted: CountedCommands) -> None:
-    lines = b"".join(b'{"kind":"entry","id":"e%d"}\n' % number for number in range(2 * BATCH_LINES))
+    lines = b"".join(b'{"kind":"entry","id":"new%d"}\n' % number for number in range(2 * BATCH_LINES))
     with counted.during() as commands:
         answer = admin.ask("POST", "/admin/import", data=lines, content_type=NDJSON)
-        assert answer.data == b'{"imported":1000,"failed":0}\n'
+        assert answer.data == b'{"imported":%d,"failed":0}\n' % (2 * BATCH_LINES)
     assert commands == ["find", *LINE.split(), "update", "find", "update", "find"]
 
 

@@ -18,6 +18,8 @@ from tests.support.qa_votes import BALLOT, post
 from tests.support.settings import settings
 from tests.support.simple_likes import Visitor
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 def test_repetition_answers_the_same_and_does_nothing_again_when_others_voted_meanwhile(
     app: Flask, database: Database
