@@ -1,7 +1,10 @@
 """gunicorn for real traffic. Each worker makes its own database client, because nothing is preloaded."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -85,7 +88,18 @@ def on_starting(server: Any) -> None:
     """Make the directories of the workers' metrics and limits: once in a master's life, not at a reload."""
     metrics_files.prepare()
     limits_directory.prepare(_settings.data_dir)
+    server.reload = partial(_reload_if_sound, server.log, server.reload)
     on_reload(server)
+
+
+def _reload_if_sound(log: Any, reload: Callable[[], None]) -> None:
+    """Reload unless the settings, which files hold in part, are bad by now: gunicorn would end, workers included."""
+    try:
+        master_settings.read()
+    except (SettingsError, CalledProcessError) as error:
+        log.error("not reloaded, bad settings: %s", error)  # noqa: TRY400 - it names each fault
+        return
+    reload()
 
 
 def on_reload(server: Any) -> None:

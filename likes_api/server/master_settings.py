@@ -30,6 +30,7 @@ def read() -> MasterSettings:
     """Read the settings for gunicorn.
 
     :raises config.settings.SettingsError: naming every fault of all settings.
+    :raises subprocess.CalledProcessError: they could not be read, by code that an upgrade has half replaced, say.
     """
     # From where this code is, whatever modules of our names the current directory has.
     ours = str(Path(__file__).parents[2])

@@ -23,6 +23,7 @@ from gevent.server import StreamServer
 from gunicorn.http.errors import InvalidHeader, NoMoreData, UnsupportedTransferCoding
 from gunicorn.workers.ggevent import GeventWorker
 
+from config.settings import SettingsError
 from likes_api.server import error_pages
 from likes_api.server.client_socket import MAX_BODY_BYTES, ClientSocket
 
@@ -30,6 +31,8 @@ from likes_api.server.client_socket import MAX_BODY_BYTES, ClientSocket
 LINGER_SECONDS = 2.0
 # How soon a worker notices that it shall stop, and that it may.
 _ROUND_SECONDS = 0.1
+# The master starts another worker at once.
+_RESTART_SECONDS = 1.0
 # Objects made, and not freed, until the next garbage collection. A request leaves hardly any behind.
 _NEW_OBJECTS = 20_000
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -43,6 +46,19 @@ class Worker(GeventWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clients: set[ClientSocket] = set()
+
+    def load_wsgi(self) -> None:
+        """Load the application; where settings have become bad, end in a way after which the master starts another.
+
+        Its own way ends the master, and with it the workers that serve: settings, which files hold in part, were good
+        when it started.
+        """
+        try:
+            super().load_wsgi()
+        except SettingsError as error:
+            self.log.error("a worker cannot start, bad settings: %s", error)  # noqa: TRY400 - it names each fault
+            gevent.sleep(_RESTART_SECONDS)
+            raise SystemExit(1) from None
 
     def run(self) -> None:
         """Serve until told to stop; then refuse new connections, and answer the requests that have come."""

@@ -1,11 +1,15 @@
 """Prove on a real gunicorn that bad settings are named all at once, and that no worker is started with them."""
 
 import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 import requests
 
+from harness.gunicorn import Gunicorn, eventually
 from harness.server import COMMAND, ROOT, SECRET_KEY, server_environment, started_server
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from tests.support.gunicorn import SECRET, environment, session
@@ -72,3 +76,45 @@ def test_gunicorn_serves_by_secrets_from_files_and_says_how_many_it_read(
     assert line["secrets"] == {"LIKES_SECRET_KEY": 1, "LIKES_NEXTAUTH_SECRET": 2}
     assert 'comma"' not in said
     assert SECRET not in said
+
+
+@pytest.mark.parametrize("bad", ["", "tell-nobody", None])
+def test_workers_go_on_when_the_settings_have_become_bad(
+    mongod: EmbeddedMongod, tmp_path: Path, bad: str | None
+) -> None:
+    issuers, secret, log = (tmp_path / name for name in ("issuers", "secret", "gunicorn.log"))
+    issuers.write_text("[]")
+    secret.write_text(SECRET_KEY)
+    files = {"LIKES_SECRET_KEY": "", "LIKES_SECRET_KEY_FILE": str(secret), "LIKES_JWT_ISSUERS": str(issuers)}
+    gunicorn = Gunicorn(tmp_path, environment(mongod.uri, "test_bad_settings", WEB_CONCURRENCY="2") | files)
+    gunicorn.start()
+    try:
+        eventually(lambda: all_serve(gunicorn, log), "two workers serve")
+        stays, dies = gunicorn.workers()
+        if bad is None:
+            secret.unlink()
+        else:
+            issuers.write_text(bad)
+        gunicorn.send(signal.SIGHUP)
+        eventually(lambda: "not reloaded" in log.read_text(), "the log says so")
+        assert gunicorn.workers() == [stays, dies]
+        os.kill(dies, signal.SIGKILL)
+        eventually(lambda: log.read_text().count("a worker cannot start") > 1, "it is started again and again")
+        assert gunicorn.is_serving()
+        assert gunicorn.workers()[0] == stays
+        issuers.write_text("[]")
+        secret.write_text(SECRET_KEY)
+        eventually(lambda: all_serve(gunicorn, log), "two workers serve again")
+        gunicorn.send(signal.SIGHUP)
+        eventually(lambda: stays not in gunicorn.workers() and all_serve(gunicorn, log), "both are new")
+    finally:
+        gunicorn.end()
+    assert ("LIKES_SECRET_KEY_FILE: " if bad is None else "LIKES_JWT_ISSUERS: ") in log.read_text()
+    assert "tell-nobody" not in log.read_text()
+
+
+def all_serve(gunicorn: Gunicorn, log: Path) -> bool:
+    """Whether there are two workers, and each has answered a request."""
+    workers, asked = set(gunicorn.workers()), gunicorn.is_serving()
+    answered = {line["process"] for line in map(json.loads, log.read_text().splitlines()) if "route" in line}
+    return asked and len(workers) == 2 and workers <= answered
