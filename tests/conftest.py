@@ -1,6 +1,6 @@
 """A real MongoDB for the run, a database of its own for each test, and the application on it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from harness.documents import emptied_afterwards, named_database
 from likes_api.app import create_app
 from likes_api.embedded_mongod.server import EmbeddedMongod, find_mongod
+from likes_api.identity.remote_keys import RemoteKeys
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import connect
 from likes_api.mongodb.documents import Database, Document
@@ -30,20 +31,28 @@ hypothesis.settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def maintenance_ends() -> Iterator[None]:
-    """The threads that the tests of a module have started end with it; they would count in the metrics of the next."""
-    duties: list[Duty] = []
-    native = Duty.__init__
+def threads_end() -> Iterator[None]:
+    """The threads that the tests of a module have started end with it, or do nothing more.
 
-    def noted(duty: Duty, *arguments: Any) -> None:
-        native(duty, *arguments)
-        duties.append(duty)
-
+    They would count in the metrics of the next, and write into its log.
+    """
+    made: dict[type, list[Any]] = {Duty: [], RemoteKeys: []}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Duty, "__init__", noted)
+        for kind, noted in made.items():
+            patch.setattr(kind, "__init__", _noting(kind.__init__, noted))
         yield
-    for duty in duties:
+    for duty in made[Duty]:
         duty.stop()
+    for keys in made[RemoteKeys]:
+        keys._refresh = lambda: None
+
+
+def _noting(native: Callable[..., None], noted: list[Any]) -> Callable[..., None]:
+    def init(self: Any, *arguments: Any, **named: Any) -> None:
+        native(self, *arguments, **named)
+        noted.append(self)
+
+    return init
 
 
 @pytest.fixture(scope="module")
