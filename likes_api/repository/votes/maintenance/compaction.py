@@ -148,8 +148,9 @@ class Compaction:
 
     def _compact(self, id_: ObjectId, moved: Moved, batch: int, session: ClientSession) -> int:
         fields = {"up": 1, "down": 1}
-        # One more, to know whether these are all.
-        found = list(self._votes.find({"open": True, "_id.t": id_}, fields, session=session).limit(batch + 1))
+        # One more, to know whether these are all; in one round trip, where 101 are the server's first batch.
+        pending = self._votes.find({"open": True, "_id.t": id_}, fields, session=session, batch_size=batch + 2)
+        found = list(pending.limit(batch + 1))
         taken = found[:batch]
         if not taken:
             return 0

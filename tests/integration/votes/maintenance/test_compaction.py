@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo import MongoClient
 
-from likes_api.mongodb.documents import Database
+from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.array_fields import OVERFLOW
-from likes_api.repository.votes.maintenance.compaction import Compaction, Moved
+from likes_api.repository.votes.maintenance.compaction import BATCH, Compaction, Moved
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Target, TargetKind, Vote
+from tests.support.commands import CountedCommands
 from tests.support.moved import move
 
 ENTRY = Target(TargetKind.ENTRY, "moved")
@@ -75,3 +77,14 @@ def test_sets_are_compacted_when_a_host_wrote_no_number_as_counter(
     votes.toggle(ENTRY, "eve", Vote.UP)
     assert compaction.compact(id_, HERE) == 2
     assert document()["upvotes"] == votes.tally(ENTRY).upvotes == before.upvotes + 1
+
+
+def test_compaction_is_four_round_trips_and_a_claim_however_many_are_pending(
+    watched: MongoClient[Document], counted: CountedCommands, database: Database, document: Callable[[], Any]
+) -> None:
+    votes, id_ = VoteRepository(database), set_of(document())
+    for voter in range(BATCH + 10):
+        votes.toggle(ENTRY, f"voter-{voter}", Vote.UP)
+    with counted.during(mine=True) as commands:
+        assert Compaction(watched[database.name]).compact(id_, HERE) == BATCH
+    assert commands == ["update", "find", "update", "update", "commitTransaction"]
