@@ -83,6 +83,7 @@ def test_curl_lines_do_what_the_buttons_do_when_pasted(visitor: Visitor, page: P
     refused = answer(curl_of(page, "#entry-boosted-entry"), tmp_path)
     assert refused == {"error": "Please log in"}
     page.get_by_role("button", name="Carol").click()
+    expect(page.get_by_text("Signed in as Carol")).to_be_visible()
     like = curl_of(page, "#entry-boosted-entry")
     assert answer(like, tmp_path) == {"likes_count": 42, "user_has_liked": True}
     page.reload()

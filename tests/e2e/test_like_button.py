@@ -130,7 +130,7 @@ def test_token_is_replaced_unnoticed_when_the_pages_is_no_good(
     assert [method for method, _ in visitor.called("/simple-likes/")] == ["POST", "GET", "POST"]
     # The fresh token serves from now on, and the host's own stays where its scripts look for it.
     like_button(page, entry).click()
-    expect(like_button(page, entry)).to_have_text("Like 0")
+    expect(message(page)).to_have_text("No longer liked. Likes: 0.")
     assert len(visitor.called("/toggle")) == 3
     assert page.locator("meta[name=csrf-token]").get_attribute("content") == tokens[fault]
 
