@@ -5,7 +5,7 @@ elsewhere must not find.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Database
 from likes_api.ndjson import import_lines
 from likes_api.repository.content import ContentRepository
-from tests.e2e.visitor import Site, Visitor
+from tests.e2e.visitor import NewVisitor, Site, Visitor
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -68,7 +68,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def new_visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor]]:
+def new_visitor(chromium: Browser, site: Site) -> Iterator[NewVisitor]:
     """Yield a maker of separate browsers: each has its own cookies, and is another guest."""
     visitors: list[Visitor] = []
 
@@ -86,7 +86,7 @@ def new_visitor(chromium: Browser, site: Site) -> Iterator[Callable[..., Visitor
 
 
 @pytest.fixture
-def visitor(new_visitor: Callable[..., Visitor]) -> Visitor:
+def visitor(new_visitor: NewVisitor) -> Visitor:
     return new_visitor()
 
 

@@ -1,7 +1,7 @@
 """A visitor with a browser, and the pages that they look at."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -14,6 +14,7 @@ from likes_api.repository.credentials.sessions import SessionRepository
 from likes_api.widget.routes import SCRIPT_PATH
 
 _FAILED_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+UNKNOWN = "\u2013"  # the dash in place of a count
 _NO_ANSWER = "Failed to load resource: net::ERR_"
 
 
@@ -111,6 +112,9 @@ class Visitor:
         self.requests.append((request.method, request.url.removeprefix(self.site.url)))
 
 
+NewVisitor = Callable[..., Visitor]
+
+
 def hold(page: Page, url: str) -> list[Route]:
     """Keep back all requests to ``url``, for a test to answer each when it wants to."""
     held: list[Route] = []
@@ -125,6 +129,10 @@ def wait_for(page: Page, held: list[Route], number: int = 1) -> None:
             return
         page.wait_for_timeout(20)
     raise AssertionError(f"{len(held)} requests came, not {number}")
+
+
+def button_html(*entries: str) -> str:
+    return "".join(f'<p><like-button entry="{entry}"></like-button></p>' for entry in entries)
 
 
 def like_button(page: Page, entry: str) -> Locator:

@@ -91,7 +91,3 @@ def content(database: Database) -> dict[str, list[Document]]:
     names = sorted(set(database.list_collection_names()) - ours)
     found = {name: list(database[name].find().sort("_id")) for name in names}
     return {name: documents for name, documents in found.items() if documents}
-
-
-def outcome(response: TestResponse) -> tuple[int, Any]:
-    return response.status_code, response.get_json()

@@ -1,9 +1,11 @@
 """A small diaspora* pod, and requests to its likes."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -70,6 +72,7 @@ LISTS, LIKES, UNLIKES = ROUTES[:2], ROUTES[2:4], ROUTES[4:]
 NOT_ALLOWED = {"code": 422, "message": "User is not allowed to like"}
 EXISTS = {"code": 409, "message": "Like already exists"}
 GONE = {"code": 410, "message": "Like doesn't exist"}
+_LINK = re.compile(r'<([^<>"]+)>; rel="(next|previous)"')
 
 
 def comment_on(post: str) -> str:
@@ -111,3 +114,33 @@ def likers(database: Database, route: Route, post: str = PUBLIC) -> list[str]:
 def set_likers(database: Database, route: Route, voters: list[str], post: str = PUBLIC) -> None:
     changed = {"likedBy": voters, "upvotes": len(voters)}
     assert database[route.collection].update_one({"_id": route.target(post)}, {"$set": changed}).matched_count == 1
+
+
+def links(response: TestResponse) -> dict[str, str]:
+    header = response.headers.get("Link")
+    if header is None:
+        return {}
+    found = {relation: url for url, relation in _LINK.findall(header)}
+    assert header == ", ".join(f'<{url}>; rel="{relation}"' for relation, url in found.items())
+    return found
+
+
+def query(url: str) -> list[tuple[str, str]]:
+    """Split a query into pairs; Latin-1 tells all bytes apart."""
+    return parse_qsl(urlsplit(url).query, keep_blank_values=True, encoding="latin-1")
+
+
+def authors(response: TestResponse) -> list[str]:
+    assert response.status_code == 200
+    return [like["author"]["guid"] for like in response.get_json()]
+
+
+def crowd(pod: Pod, route: Route, size: int, own_place: int | None = None) -> list[str]:
+    """Let so many people like, Bob in the given place among them; return them in the order of the list."""
+    people = [f"person-{number:04}" for number in range(size - (own_place is not None))]
+    pod.database["likes_people"].insert_many(
+        [{"_id": guid, "diaspora_id": f"{guid}@example.com", "name": guid.title()} for guid in people]
+    )
+    voters = people if own_place is None else [*people[:own_place], BOB, *people[own_place:]]
+    set_likers(pod.database, route, voters)
+    return people if own_place is None else [BOB, *people]

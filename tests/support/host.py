@@ -112,10 +112,6 @@ def populate(database: Database) -> None:
     database["messages"].insert_one({"_id": "m"})
 
 
-def outcome(response: TestResponse) -> tuple[int, Any]:
-    return response.status_code, response.get_json()
-
-
 def state(upvotes: int, vote: int, *, downvotes: int = 0, boost: int = 0, **more: object) -> dict[str, Any]:
     return {"upvotes": upvotes, "downvotes": downvotes, "count": upvotes + boost, "vote": vote, **more}
 

@@ -18,7 +18,8 @@ from likes_api.mongodb.collections import AUDIT, ensure_indexes
 from likes_api.mongodb.documents import Database
 from likes_api.repository import audit as audit_module
 from likes_api.repository.audit import AuditLog, Change
-from tests.support.admin import Administrator, administrator, audit, content, outcome, url
+from tests.support.admin import Administrator, administrator, audit, content, url
+from tests.support.answers import outcome
 from tests.support.settings import settings
 from tests.support.standalone import standalone_mongod
 

@@ -8,7 +8,8 @@ from bson import ObjectId
 from flask import Flask
 
 from likes_api.mongodb.documents import Database
-from tests.support.admin import PERSON, USER, Administrator, administrator, audit, content, outcome, url
+from tests.support.admin import PERSON, USER, Administrator, administrator, audit, content, url
+from tests.support.answers import outcome
 from tests.support.settings import SECRET_KEY
 
 NOT_FOUND = (404, {"error": "Not found"})

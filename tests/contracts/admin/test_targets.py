@@ -18,9 +18,9 @@ from tests.support.admin import (
     administrator,
     audit,
     content,
-    outcome,
     url,
 )
+from tests.support.answers import outcome
 from tests.support.moved import move
 from tests.support.settings import settings
 

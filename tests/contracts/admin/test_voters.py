@@ -16,7 +16,8 @@ from likes_api.repository import StoreError
 from likes_api.repository.voters import in_arrays, in_documents
 from likes_api.repository.voters.work import JobWork
 from likes_api.repository.votes.consistency.repair import verify_votes
-from tests.support.admin import Administrator, administrator, audit, content, outcome, url
+from tests.support.admin import Administrator, administrator, audit, content, url
+from tests.support.answers import outcome
 from tests.support.clock import eventually
 from tests.support.voters import (
     World,

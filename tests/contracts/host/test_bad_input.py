@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness.documents import snapshot
 from likes_api.mongodb.documents import Database
-from tests.support.host import ADA, GUEST, TARGETS, Caller, outcome, refused, vote_url
+from tests.support.answers import outcome
+from tests.support.host import ADA, GUEST, TARGETS, Caller, refused, vote_url
 
 VOTE_ERRORS = {
     (status, message)

@@ -8,8 +8,9 @@ from flask import Flask
 from harness.documents import all_faults, snapshot
 from likes_api.app import create_app
 from likes_api.mongodb.documents import Database
+from tests.support.answers import outcome
 from tests.support.commands import CountedCommands
-from tests.support.host import ADA, BOB, GUEST, NOT_FOUND, Caller, outcome, refused, state
+from tests.support.host import ADA, BOB, GUEST, NOT_FOUND, Caller, refused, state
 from tests.support.idempotency import KEY
 from tests.support.qa_votes import session_of
 from tests.support.settings import settings

@@ -14,8 +14,9 @@ from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.votes.repository import VoteRepository
 from likes_api.votes import Target, TargetKind, Vote
 from tests.support import diaspora, host
+from tests.support.answers import outcome
 from tests.support.commands import CountedCommands
-from tests.support.host import ADA, BOB, FORGED, GUEST, NOT_FOUND, TARGETS, UNAUTHORIZED, Caller, outcome, refused
+from tests.support.host import ADA, BOB, FORGED, GUEST, NOT_FOUND, TARGETS, UNAUTHORIZED, Caller, refused
 from tests.support.moved import move
 from tests.support.settings import settings
 

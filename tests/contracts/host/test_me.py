@@ -6,7 +6,8 @@ from flask import Flask
 from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.documents import Database
 from tests.support import diaspora
-from tests.support.host import ADA, FORGED, GUEST, UNAUTHORIZED, Caller, by_token, outcome, person, service
+from tests.support.answers import outcome
+from tests.support.host import ADA, FORGED, GUEST, UNAUTHORIZED, Caller, by_token, person, service
 from tests.support.issuer import HOST_KEY, claims, token
 from tests.support.settings import SECRET_KEY
 

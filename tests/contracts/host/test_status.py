@@ -10,6 +10,7 @@ from likes_api.app import create_app
 from likes_api.mongodb.documents import Database
 from likes_api.votes import Target, TargetKind
 from tests.support import diaspora
+from tests.support.answers import outcome
 from tests.support.commands import CountedCommands
 from tests.support.host import (
     ADA,
@@ -23,7 +24,6 @@ from tests.support.host import (
     UNAUTHORIZED,
     Caller,
     boost_of,
-    outcome,
     person,
     refused,
     service,

@@ -6,6 +6,7 @@ from flask import Flask
 from harness.documents import snapshot
 from likes_api.mongodb.documents import Database
 from tests.support import diaspora
+from tests.support.answers import outcome
 from tests.support.commands import CountedCommands
 from tests.support.host import (
     ADA,
@@ -21,7 +22,6 @@ from tests.support.host import (
     Caller,
     boost_of,
     by_token,
-    outcome,
     person,
     refused,
     service,

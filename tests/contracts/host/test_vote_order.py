@@ -12,7 +12,8 @@ from harness.documents import all_faults, snapshot
 from likes_api.app import create_app
 from likes_api.mongodb.documents import Database
 from tests.support import diaspora
-from tests.support.host import ADA, GUEST, Caller, outcome, person, refused, service, vote_url
+from tests.support.answers import outcome
+from tests.support.host import ADA, GUEST, Caller, person, refused, service, vote_url
 from tests.support.settings import settings
 
 FOREIGN = {"Origin": "https://elsewhere.example"}

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from harness.documents import emptied_afterwards, snapshot
 from likes_api.app import create_app
 from likes_api.mongodb.documents import Database
+from tests.support.answers import outcome
 from tests.support.commands import CountedCommands
 from tests.support.diaspora import populate
 from tests.support.issuer import HOST_KEY, claims, edwards, token
@@ -39,10 +40,6 @@ INVALID = {
     "service's": f"lk_{'0' * 12}_{'0' * 64}",
     "two": f"{jwt()}, Bearer {jwt()}",
 }
-
-
-def outcome(response: TestResponse) -> tuple[int, Any]:
-    return response.status_code, response.get_json()
 
 
 def vote(app: Flask, presented: str, headers: Mapping[str, str | None] | None = None, **options: Any) -> TestResponse:

@@ -1,7 +1,7 @@
 """A page that the host's server renders and nginx keeps for everybody, with buttons of both kinds."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -17,7 +17,7 @@ from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Document
 from tests.e2e.hosts.cached_page import site as host
 from tests.e2e.hosts.settings import read_settings
-from tests.e2e.visitor import Site, Visitor, like_button
+from tests.e2e.visitor import NewVisitor, Site, like_button
 
 HOST = Path(__file__).with_name("cached_page")
 
@@ -74,7 +74,7 @@ def expect_buttons(page: Page, likes: int, up: int, down: int, *, own: bool) -> 
 
 
 def test_page_that_is_kept_for_everybody_shows_each_visitor_their_own_votes(
-    new_visitor: Callable[..., Visitor], site: Site
+    new_visitor: NewVisitor, site: Site
 ) -> None:
     one, other = new_visitor(), new_visitor()
     one.sign_in("alice")

@@ -1,6 +1,6 @@
 """Like a page that is a file, behind Debian's nginx with the rules of ``deploy/nginx.conf``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from harness.server import running_server
 from likes_api.embedded_mongod.server import EmbeddedMongod
 from likes_api.mongodb.documents import Document
 from tests.e2e.hosts.settings import read_settings
-from tests.e2e.visitor import Site, Visitor, like_button
+from tests.e2e.visitor import NewVisitor, Site, like_button
 
 HOST = Path(__file__).with_name("static_page")
 
@@ -36,7 +36,7 @@ def expect_likes(page: Page, count: int, *, own: bool) -> None:
     expect(button).to_have_attribute("aria-pressed", "true" if own else "false")
 
 
-def test_likes_of_guests_are_counted_on_a_page_that_is_a_file(new_visitor: Callable[..., Visitor], site: Site) -> None:
+def test_likes_of_guests_are_counted_on_a_page_that_is_a_file(new_visitor: NewVisitor, site: Site) -> None:
     one, other = (new_visitor(ignore_https_errors=True).page for _ in range(2))
     one.goto("/hello.html")
     expect_likes(one, 0, own=False)

@@ -1,41 +1,22 @@
-"""Contract 2 on the real server: every status and body, in the order of the checks, and what each request costs."""
+"""Contract 2 on the real server: every status and body, and what each request costs."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
 from typing import Any
 
 import pytest
 from flask import Flask
 from pymongo import MongoClient
-from werkzeug.test import TestResponse
 
-from harness.documents import all_faults, emptied_afterwards, snapshot
+from harness.documents import snapshot
 from likes_api.app import create_app
 from likes_api.identity.guest import GuestIds
 from likes_api.mongodb.documents import Database, Document
 from likes_api.repository.credentials.sessions import SessionRepository
+from tests.support.answers import outcome
 from tests.support.commands import CountedCommands
 from tests.support.qa_votes import session_of
 from tests.support.settings import SECRET_KEY, settings
 from tests.support.simple_likes import PREFIX, Visitor
-
-ENTRIES = [
-    {"_id": "plain", "title": "Untouched"},
-    {"_id": "boosted", "boost": 41},
-    {"_id": "locked", "locked": True, "boost": 7, "guest_allowed": True},
-    {"_id": "guests", "guest_allowed": True},
-    {"_id": "members", "guest_allowed": False},
-]
-
-
-@pytest.fixture
-def database(module_database: Database) -> Iterator[Database]:
-    with emptied_afterwards(module_database):
-        module_database["likes_entries"].insert_many([dict(entry) for entry in ENTRIES])
-        yield module_database
-        assert all_faults(module_database) == []
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +27,6 @@ def app(module_database: Database) -> Flask:
 @pytest.fixture(scope="module")
 def guest_app(module_database: Database) -> Flask:
     return create_app(settings(GUEST_LIKES="true"), module_database)
-
-
-def outcome(response: TestResponse) -> tuple[int, Any]:
-    return response.status_code, response.get_json()
 
 
 def liked(count: int, own: bool) -> tuple[int, Any]:
@@ -216,92 +193,6 @@ def test_toggle_counts_when_the_hosts_server_fetched_the_token_and_passed_its_co
     assert (toggled.status_code, toggled.get_json()) == (200, {"likes_count": 1, "user_has_liked": True})
     again = host.get(f"{PREFIX}/csrf-token", headers={"Cookie": headers["Cookie"]})
     assert "Set-Cookie" not in again.headers
-
-
-# -- Order of checks
-
-
-@dataclass
-class Draft:
-    """A request that is right in all respects, until a fault is put in."""
-
-    entry: str = "plain"
-    user: str | None = "ada"
-    body: bytes = b"{}"
-    headers: dict[str, str | None] = field(default_factory=dict)
-    exhausted: bool = False
-
-
-def wrong_type(draft: Draft) -> None:
-    draft.headers["Content-Type"] = "text/plain"
-
-
-def no_token(draft: Draft) -> None:
-    draft.headers["X-CSRF-TOKEN"] = None
-
-
-def foreign_page(draft: Draft) -> None:
-    draft.headers["Origin"] = "https://evil.example"
-
-
-def exhausted(draft: Draft) -> None:
-    draft.exhausted = True
-
-
-def bad_body(draft: Draft) -> None:
-    draft.body = b"{"
-
-
-def unknown(draft: Draft) -> None:
-    draft.entry = "none"
-
-
-def locked(draft: Draft) -> None:
-    draft.entry = "locked" if draft.entry == "plain" else draft.entry
-
-
-def anonymous(draft: Draft) -> None:
-    draft.user = None
-
-
-FAULTS: list[tuple[Callable[[Draft], None], int, str]] = [
-    (wrong_type, 415, "Content-Type must be application/json"),
-    (no_token, 419, "CSRF mismatch"),
-    (foreign_page, 419, "CSRF mismatch"),
-    (exhausted, 429, "Too many requests"),
-    (bad_body, 400, "Invalid request"),
-    (unknown, 404, "Content not found"),
-    (locked, 403, "Likes disabled"),
-    (anonymous, 401, "Please log in"),
-]
-
-
-@pytest.fixture(scope="module")
-def limited_app(module_database: Database) -> Flask:
-    return create_app(settings(RATELIMIT_ENABLED="true", LIMIT_TOGGLE_ADDRESS="1/hour"), module_database)
-
-
-@pytest.mark.parametrize(
-    "faults",
-    [*([fault] for fault in FAULTS), *(list(pair) for pair in combinations(FAULTS, 2)), FAULTS],
-    ids=lambda faults: "-".join(fault[0].__name__ for fault in faults),
-)
-def test_answer_is_the_first_error_in_the_contracts_order_when_a_request_has_faults(
-    limited_app: Flask, database: Database, faults: list[tuple[Callable[[Draft], None], int, str]]
-) -> None:
-    draft = Draft()
-    for spoil, *_ in faults:
-        spoil(draft)
-    visitor = Visitor(limited_app, draft.user)
-    if draft.exhausted:
-        visitor.toggle("none")
-    before = snapshot(database)
-    response = visitor.toggle(draft.entry, draft.body, draft.headers)
-    _, status, message = faults[0]
-    assert outcome(response) == (status, {"error": message})
-    assert ("Retry-After" in response.headers) is (status == 429)
-    assert response.content_type == "application/json"
-    assert snapshot(database) == before
 
 
 # -- Cost
