@@ -36,3 +36,10 @@ def private_json(body: Any) -> Response:
     response = jsonify(body)
     response.headers["Cache-Control"] = PRIVATE
     return response
+
+
+def no_content() -> Response:
+    """Return a 204, without the type that Flask gives to what is not there."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response

@@ -11,7 +11,7 @@ from likes_api.contracts.admin.policy import ACCEPTED, may_administrate
 from likes_api.http import json_body
 from likes_api.http.accepts import accepts
 from likes_api.http.errors import Refused
-from likes_api.http.headers import private_json
+from likes_api.http.headers import no_content, private_json
 from likes_api.http.interface import describes
 from likes_api.http.wsgi import paths
 from likes_api.identity.caller import Authenticator, InvalidCredential
@@ -120,7 +120,7 @@ class _Routes:
         by = self._require_admin()
         json_body.discard(request)
         self._administration.delete_target(schemas.load_kind(type_), id_, by)
-        return Response(status=204)
+        return no_content()
 
     @accepts(*ACCEPTED)
     @describes(interface.PUT_PERSON)
@@ -165,7 +165,7 @@ class _Routes:
         by = self._require_admin()
         json_body.discard(request)
         self._administration.delete_user(id_, by)
-        return Response(status=204)
+        return no_content()
 
     @accepts(*ACCEPTED)
     @describes(interface.EXPORT_VOTER)

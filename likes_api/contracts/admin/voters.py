@@ -7,6 +7,7 @@ from itertools import islice
 from flask import Response, jsonify
 
 from likes_api.contracts.admin.schemas import dump_line, dump_vote
+from likes_api.http.headers import no_content
 from likes_api.mongodb import timeouts
 from likes_api.mongodb.client import deadline
 from likes_api.mongodb.failures import facts
@@ -27,8 +28,10 @@ def in_time(leaving: Leaving, work: Callable[[Lacking, float], Progress]) -> Res
     """Work for as long as a request has; answer 204 when nothing is left, else 202 with the number of votes."""
     lacking = leaving.lacking()
     progress = work(lacking, timeouts.VOTER_REQUEST_SECONDS)
-    response = Response(status=204) if progress.is_finished else jsonify({"done": progress.done})
-    response.status_code = 204 if progress.is_finished else 202
+    if progress.is_finished:
+        return _marked(no_content(), lacking)
+    response = jsonify({"done": progress.done})
+    response.status_code = 202
     return _marked(response, lacking)
 
 

@@ -15,7 +15,7 @@ from likes_api import metrics
 from likes_api.contracts.diaspora import errors, interface, paging, policy, schemas
 from likes_api.http.accepts import accepts
 from likes_api.http.body_limit import require_end
-from likes_api.http.headers import private_json
+from likes_api.http.headers import no_content, private_json
 from likes_api.http.interface import describes
 from likes_api.identity.bearer import BearerAuthenticator
 from likes_api.identity.caller import Caller, Credential
@@ -68,7 +68,7 @@ def create_blueprint(
             if not changed:
                 raise errors.already_liked()
             metrics.count_vote(blueprint.name, Action.LIKED)
-        return _no_content()
+        return no_content()
 
     @accepts(Credential.PERSON_TOKEN)
     @describes(interface.UNLIKE)
@@ -78,7 +78,7 @@ def create_blueprint(
             if not changed:
                 raise errors.not_liked()
             metrics.count_vote(blueprint.name, Action.UNLIKED)
-        return _no_content()
+        return no_content()
 
     for url in _URLS:
         blueprint.get(url)(likes)
@@ -153,12 +153,6 @@ def _answer(body: list[schemas.Like], page: paging.Page, *, following: bool, pre
     link = paging.link_header(_url(), request.query_string, page, following=following, preceding=preceding)
     if link is not None:
         answer.headers["Link"] = link
-    return answer
-
-
-def _no_content() -> Response:
-    answer = Response(status=204)
-    del answer.headers["Content-Type"]  # there is none to have a type
     return answer
 
 
