@@ -225,7 +225,7 @@ def test_requests_ask_nobody_while_the_database_is_away_and_succeed_after_readin
         with halted(mortal.pid) if how == "frozen" else killed(mortal):
             with ThreadPoolExecutor(8) as pool:
                 assert all(pool.map(lambda _: fails(app), range(8)))
-            with counted.during() as names:
+            with counted.during(everybodys=True) as names:
                 assert all(fails(app) for _ in range(20))
             assert set(names) <= {"hello"}  # the probe's
         eventually(lambda: app.test_client().get("/readyz").status_code == 200)

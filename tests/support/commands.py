@@ -18,10 +18,10 @@ class CountedCommands(CommandListener):
         self._noted: list[tuple[int, str]] = []
 
     @contextmanager
-    def during(self, *, mine: bool = False) -> Iterator[list[str]]:
+    def during(self, *, everybodys: bool = False) -> Iterator[list[str]]:
         """Yield the list of names, in order; it is filled when the block ends.
 
-        :param mine: leave out those of other threads, such as maintenance has.
+        :param everybodys: also those of other threads: of votes that meet, but of maintenance too, whenever it comes.
         """
         names: list[str] = []
         with self._lock:
@@ -30,7 +30,7 @@ class CountedCommands(CommandListener):
             yield names
         finally:
             with self._lock:
-                names.extend(name for thread, name in self._noted[begin:] if not mine or thread == get_ident())
+                names.extend(name for thread, name in self._noted[begin:] if everybodys or thread == get_ident())
 
     def started(self, event: CommandStartedEvent) -> None:
         """Note a command."""

@@ -142,10 +142,10 @@ def test_counts_cost_a_round_trip_for_each_type_and_one_more_for_all_that_have_m
 ) -> None:
     app = create_app(settings(), watched[database.name])
     asked = [f"{kind}:{number}" for kind in ("entry", "question", "message") for number in range(30)]
-    with counted.during(mine=True) as names:
+    with counted.during() as names:
         ask(app, *asked)
     assert names == ["aggregate"] * 3
     move(database, Target(TargetKind.ENTRY, "a"))
-    with counted.during(mine=True) as names:
+    with counted.during() as names:
         assert ask(app, "entry:a", *asked).get_json()["targets"]["entry:a"]["count"] == 42
     assert names == ["aggregate"] * 4

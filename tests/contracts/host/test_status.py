@@ -238,7 +238,7 @@ def test_status_costs_a_round_trip_for_each_type_and_another_for_all_of_it_with_
         fields = {"post": {"author": diaspora.ALICE, "public": True}, "comment": {"post": POST, "author": "x"}}
         database[collection].insert_many({"_id": f"{type_}-{n}", **fields.get(type_, {})} for n in range(38))
     for caller, types, own in ((ADA, 3, 0), (person(database), 5, 1)):
-        with counted.during(mine=True) as names:
+        with counted.during() as names:
             assert len(caller.status(app, *asked)) == types * 39
         assert len(names) == types + own
     votes = {"likedBy": ["ada", diaspora.BOB], "upvotes": 2}
@@ -246,7 +246,7 @@ def test_status_costs_a_round_trip_for_each_type_and_another_for_all_of_it_with_
         database[COLLECTIONS[type_]].update_one({"_id": id_}, {"$set": votes})
         move(database, Target(TargetKind(type_), id_))
     for caller, types, own in ((ADA, 3, 0), (person(database), 5, 1)):
-        with counted.during(mine=True) as names:
+        with counted.during() as names:
             found = caller.status(app, *asked)
         assert len(names) == 2 * types + own
         mine = (1, 1, 1) if caller is ADA else (0, 0, 0, 1, 1)

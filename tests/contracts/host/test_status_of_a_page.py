@@ -21,7 +21,7 @@ def test_status_costs_two_round_trips_for_each_type_when_targets_of_it_have_many
     shop.status(app, asked[0])  # with a token's first request of a day, that day is noted
     for caller, own in ((person(module_database, READER), 1), (shop, 1), (Caller(), 0)):
         types = 5 if own else 3  # a guest sees no posts and no comments
-        with counted.during(mine=True) as names:
+        with counted.during() as names:
             found = caller.status(app, *asked)
         assert len(names) == own + 2 * types
         assert [(each["type"], each["id"]) for each in found] == asked[: 40 * types]

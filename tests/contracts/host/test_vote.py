@@ -127,7 +127,7 @@ def test_write_is_401_before_the_target_is_looked_up_when_the_credential_is_abou
         who = caller(database)
         for id_ in (TARGETS[type_], "none"):
             before = snapshot(database)
-            with counted.during(mine=True) as names:
+            with counted.during() as names:
                 assert outcome(who.put(app, type_, id_, 1)) == UNAUTHORIZED
                 assert outcome(who.delete(app, type_, id_)) == UNAUTHORIZED
             assert len(names) == (2 if "Authorization" in who.headers else 0)  # the token's own
@@ -292,10 +292,10 @@ def test_vote_of_a_user_costs_its_round_trips_and_one_more_when_nothing_changes(
 ) -> None:
     ADA.put(app, type_, TARGETS[type_], 1)
     for value, cost in ((1, trips + 1), (0, trips), (0, trips + 1), (1, trips)):
-        with counted.during(mine=True) as names:
+        with counted.during() as names:
             ADA.put(app, type_, TARGETS[type_], value)
         assert len(names) == cost
-    with counted.during(mine=True) as names:
+    with counted.during() as names:
         ADA.get(app, type_, TARGETS[type_])
     assert len(names) == 1
 
@@ -306,9 +306,9 @@ def test_vote_of_a_person_costs_three_round_trips_and_a_read_two(
 ) -> None:
     bob = person(database)
     bob.put(app, type_, TARGETS[type_], 1)
-    with counted.during(mine=True) as names:
+    with counted.during() as names:
         bob.put(app, type_, TARGETS[type_], 0)
     assert len(names) == 3
-    with counted.during(mine=True) as names:
+    with counted.during() as names:
         bob.get(app, type_, TARGETS[type_])
     assert len(names) == 2

@@ -53,7 +53,7 @@ def test_votes_cost_two_round_trips_for_all_when_they_meet(
     put(database, "q")
     put(database, "r", likedBy=["x"], upvotes=1)
     voters = [toggle(votes, f"v{number}", UP if number % 3 else DOWN, "qr"[number % 2]) for number in range(12)]
-    with counted.during() as commands:
+    with counted.during(everybodys=True) as commands:
         tallies = [each.result() for each in together.run(toggle(votes, "first"), *voters)]
     assert commands == ["findAndModify", "update", "find"]
     assert {(each.own, each.upvotes, each.downvotes) for each in tallies[1:]} == {(UP, 5, 2), (UP, 5, 2), (DOWN, 5, 2)}
@@ -65,7 +65,7 @@ def test_take_backs_cost_two_more_round_trips_for_all_when_they_meet(
 ) -> None:
     voters = [f"v{number}" for number in range(5)]
     put(database, likedBy=voters, upvotes=5)
-    with counted.during() as commands:
+    with counted.during(everybodys=True) as commands:
         futures = together.run(toggle(votes, "x"), *(toggle(votes, each) for each in voters))
         tallies = [each.result() for each in futures]
     assert commands[:2] == ["findAndModify", "update"]  # all of it missed: nothing to read
@@ -259,7 +259,7 @@ def test_set_and_clear_go_together_when_they_meet(
     def change(voter: str) -> Work:
         return lambda: votes.set(QUESTION, voter, wanted) if wanted else votes.clear(QUESTION, voter)
 
-    with counted.during() as commands:
+    with counted.during(everybodys=True) as commands:
         futures = together.run(toggle(votes, "x", UP, "other"), *(change(voter) for voter in voters))
     answers = [each.result() for each in futures[1:]]
     assert {(tally.own, changed) for tally, changed in answers} == {(wanted, wanted is not held)}

@@ -30,7 +30,7 @@ def test_sessions_are_found_in_one_round_trip_when_they_are_asked_for_together(
     )
     database["users"].delete_one({"_id": "gone"})
     asked = (of_ada, of_bob, of_ada, of_gone, over, "unknown")
-    with counted.during() as commands:
+    with counted.during(everybodys=True) as commands:
         found = Meeting(sessions._found._calls).run(
             *(lambda token=token: sessions.user_of(token, NOW) for token in asked)
         )
@@ -45,7 +45,7 @@ def test_grants_are_found_in_one_round_trip_when_they_are_asked_for_together(
     tokens = TokenRepository(watched[database.name])
     of_ada, of_bob = (tokens.create(person, ["public:read"], HOUR, NOW) for person in ("ada", "bob"))
     over = tokens.create("ada", ["public:read"], HOUR, NOW - HOUR)
-    with counted.during() as commands:
+    with counted.during(everybodys=True) as commands:
         found = Meeting(tokens._grants._calls).run(
             *(lambda token=token: tokens.grant_of(token, NOW) for token in (of_ada, of_bob, over, "unknown", of_ada))
         )
@@ -60,7 +60,7 @@ def test_policies_of_entries_are_read_in_one_round_trip_when_they_are_asked_for_
     database["likes_entries"].insert_many([{"_id": "open"}, {"_id": "locked", "locked": True}])
     entries = EntryRepository(watched[database.name])
     asked = ("open", "locked", "gone", "open")
-    with counted.during() as commands:
+    with counted.during(everybodys=True) as commands:
         found = Meeting(entries._policies._calls).run(*(lambda id_=id_: entries.policy(id_) for id_ in asked))
     assert found[0].result() == found[3].result() == EntryPolicy(locked=False, guest_allowed=None)
     assert found[1].result() == EntryPolicy(locked=True, guest_allowed=None)

@@ -85,6 +85,6 @@ def test_compaction_is_four_round_trips_and_a_claim_however_many_are_pending(
     votes, id_ = VoteRepository(database), set_of(document())
     for voter in range(BATCH + 10):
         votes.toggle(ENTRY, f"voter-{voter}", Vote.UP)
-    with counted.during(mine=True) as commands:
+    with counted.during() as commands:
         assert Compaction(watched[database.name]).compact(id_, HERE) == BATCH
     assert commands == ["update", "find", "update", "update", "commitTransaction"]
